@@ -1,0 +1,188 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: language mode 6, explicit imports, no warnings left standing.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets that never touch raw memory prove it.
+let safe: [SwiftSetting] = settings + [.strictMemorySafety()]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "telepresence",
+    products: [
+        .executable(name: "telepresence", targets: ["telepresence"]),
+        .executable(name: "traffic", targets: ["traffic"]),
+        .executable(name: "sandbox", targets: ["sandbox"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries and what Swift cannot call itself.
+        .target(name: "CKernel", path: "Sources/Shims/CKernel"),
+        .systemLibrary(
+            name: "CNghttp2",
+            path: "Sources/Shims/CNghttp2",
+            pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"])]
+        ),
+        .systemLibrary(
+            name: "COpenSSL",
+            path: "Sources/Shims/COpenSSL",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        .systemLibrary(
+            name: "CZlib",
+            path: "Sources/Shims/CZlib",
+            pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]
+        ),
+
+        // The hops of a byte, in order.
+        .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: settings),
+        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(
+            name: "HTTP2",
+            dependencies: ["CNghttp2", "Kernel", "TLS", nioCore, nioPosix, deque],
+            swiftSettings: settings
+        ),
+        .target(name: "Message", swiftSettings: safe),
+        .target(name: "Call", dependencies: ["Message", "HTTP2", nioCore, deque], swiftSettings: safe),
+        .target(
+            name: "Tunnel",
+            dependencies: ["HTTP2", "Kernel", nioCore, nioPosix, deque],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Network",
+            dependencies: ["Kernel", "Message", nioCore, nioPosix, deque],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Cluster",
+            dependencies: ["HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging],
+            swiftSettings: settings
+        ),
+        .target(name: "Kubeconfig", dependencies: ["Cluster", "TLS", yams], swiftSettings: safe),
+        .target(name: "Actor", dependencies: ["Message", deque, logging], swiftSettings: safe),
+        .target(
+            name: "CommandLine",
+            dependencies: ["Call", "Message", "HTTP2", "Kernel", arguments, nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Sandbox",
+            dependencies: [
+                "Cluster", "HTTP2", "TLS", "Kernel", "CZlib",
+                nioCore, nioPosix, nioHTTP1, nioWebSocket, logging, deque,
+            ],
+            swiftSettings: settings
+        ),
+
+        // Programs: join actors with their effects.
+        .target(
+            name: "Host",
+            dependencies: [
+                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "Kubeconfig", "HTTP2", "TLS", "Kernel",
+                nioCore, nioPosix, nioHTTP1, logging, deque,
+            ],
+            path: "Sources/Program/Host",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "telepresence",
+            dependencies: ["CommandLine", "Host", arguments],
+            path: "Sources/Program/telepresence",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "traffic",
+            dependencies: ["Host", "Kernel", logging],
+            path: "Sources/Program/traffic",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "sandbox",
+            dependencies: ["Sandbox", arguments, logging],
+            path: "Sources/Program/sandbox",
+            swiftSettings: settings
+        ),
+
+        .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),
+        .testTarget(name: "TLSTests", dependencies: ["TLS"], path: "Tests/TLS", swiftSettings: settings),
+        .testTarget(
+            name: "HTTP2Tests",
+            dependencies: ["HTTP2", "TLS", "Kernel", nioCore, nioPosix, nioEmbedded],
+            path: "Tests/HTTP2",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "MessageTests", dependencies: ["Message"], path: "Tests/Message", swiftSettings: settings),
+        .testTarget(
+            name: "CallTests",
+            dependencies: ["Call", "Message", "HTTP2", "TLS", nioCore, nioPosix],
+            path: "Tests/Call",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TunnelTests",
+            dependencies: ["Tunnel", "HTTP2", "TLS", nioCore, nioPosix],
+            path: "Tests/Tunnel",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: ["Network", "Kernel", "Message", nioCore, nioPosix],
+            path: "Tests/Network",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Kubeconfig", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket],
+            path: "Tests/Cluster",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ActorTests", dependencies: ["Actor", "Message"], path: "Tests/Actor", swiftSettings: settings),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["CommandLine", "Message"],
+            path: "Tests/CommandLine",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["Sandbox", "Cluster", "HTTP2", "TLS", nioCore, nioPosix],
+            path: "Tests/Sandbox",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HostTests",
+            dependencies: ["Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", nioCore, nioPosix],
+            path: "Tests/Host",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ArchitectureTests", path: "Tests/Architecture", swiftSettings: settings),
+    ]
+)

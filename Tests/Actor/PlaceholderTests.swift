@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Actor target has a test bundle") func placeholderActor() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Architecture target has a test bundle") func placeholderArchitecture() {}

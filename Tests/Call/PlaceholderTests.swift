@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Call target has a test bundle") func placeholderCall() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Cluster target has a test bundle") func placeholderCluster() {}

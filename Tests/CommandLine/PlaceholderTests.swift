@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the CommandLine target has a test bundle") func placeholderCommandLine() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Host target has a test bundle") func placeholderHost() {}

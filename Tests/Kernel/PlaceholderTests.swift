@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Kernel target has a test bundle") func placeholderKernel() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Message target has a test bundle") func placeholderMessage() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Network target has a test bundle") func placeholderNetwork() {}

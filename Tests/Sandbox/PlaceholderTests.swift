@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Sandbox target has a test bundle") func placeholderSandbox() {}

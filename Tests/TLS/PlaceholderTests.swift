@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the TLS target has a test bundle") func placeholderTLS() {}

@@ -1,0 +1,3 @@
+import Testing
+
+@Test("the Tunnel target has a test bundle") func placeholderTunnel() {}
