@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Cluster target has a test bundle") func placeholderCluster() {}
