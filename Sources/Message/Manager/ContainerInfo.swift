@@ -1,0 +1,51 @@
+/// A container beside the agent.
+package struct ContainerInfo: WireMessage {
+    /// Name of the container.
+    package var name: String
+    /// Its environment as the agent sees it.
+    package var environment: [String: String]
+    /// Paths of its volumes.
+    package var mounts: [String]
+
+    package init(
+        name: String = "",
+        environment: [String: String] = [:],
+        mounts: [String] = []
+    ) {
+        self.name = name
+        self.environment = environment
+        self.mounts = mounts
+    }
+
+    /// Every field at its default.
+    package init() {
+        self.init(name: "")
+    }
+
+    package static let table = MessageTable(
+        "ContainerInfo",
+        [
+            FieldRow(1, "name", .string),
+            FieldRow(2, "environment", .map),
+            FieldRow(3, "mounts", .repeated(.string)),
+        ]
+    )
+
+    package func encode(to writer: inout FieldWriter) {
+        writer.string(1, name)
+        writer.map(2, environment)
+        writer.string(3, mounts)
+    }
+
+    package init(from reader: inout FieldReader) throws(WireError) {
+        self.init()
+        while let field = try reader.next() {
+            switch field.tag {
+            case 1: name = try reader.string(field)
+            case 2: try reader.mapEntry(field, into: &environment)
+            case 3: mounts.append(try reader.string(field, repeated: true))
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/// What the manager sends on a session stream.
+///
+/// Exactly one of its fields is present.
+package enum ManagerMessage: WireMessage {
+    /// None of the fields that this version knows; a receiver ignores it.
+    case unknown
+    /// The answer to Hello.
+    case welcome(Welcome)
+    /// The cluster's network has changed.
+    case clusterInfo(ClusterInfo)
+    /// An attachment that concerns the receiver has changed.
+    case attachmentChange(AttachmentChange)
+    /// A request has ended.
+    case requestResult(RequestResult)
+    /// A request has come a step further.
+    case progress(ProgressUpdate)
+    /// The answer to a heartbeat, or one of its own.
+    case heartbeat(Heartbeat)
+
+    package static let table = MessageTable(
+        "ManagerMessage",
+        choice: true,
+        [
+            FieldRow(1, "welcome", .message("Welcome")),
+            FieldRow(2, "cluster_info", .message("ClusterInfo")),
+            FieldRow(3, "attachment_change", .message("AttachmentChange")),
+            FieldRow(4, "request_result", .message("RequestResult")),
+            FieldRow(5, "progress", .message("ProgressUpdate")),
+            FieldRow(6, "heartbeat", .message("Heartbeat")),
+        ]
+    )
+
+    package init() {
+        self = .unknown
+    }
+
+    package func encode(to writer: inout FieldWriter) {
+        switch self {
+        case .unknown: break
+        case .welcome(let value): writer.choice(1, value)
+        case .clusterInfo(let value): writer.choice(2, value)
+        case .attachmentChange(let value): writer.choice(3, value)
+        case .requestResult(let value): writer.choice(4, value)
+        case .progress(let value): writer.choice(5, value)
+        case .heartbeat(let value): writer.choice(6, value)
+        }
+    }
+
+    package init(from reader: inout FieldReader) throws(WireError) {
+        self = .unknown
+        while let field = try reader.next() {
+            switch field.tag {
+            case 1: self = .welcome(try reader.choice(field))
+            case 2: self = .clusterInfo(try reader.choice(field))
+            case 3: self = .attachmentChange(try reader.choice(field))
+            case 4: self = .requestResult(try reader.choice(field))
+            case 5: self = .progress(try reader.choice(field))
+            case 6: self = .heartbeat(try reader.choice(field))
+            default: break
+            }
+        }
+    }
+}

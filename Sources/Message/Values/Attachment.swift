@@ -1,0 +1,107 @@
+/// An attachment as the manager knows it.
+package struct Attachment: WireMessage {
+    /// Identifier, unique in the manager.
+    package var id: String
+    /// The session that it belongs to.
+    package var sessionID: String
+    /// What was asked for.
+    package var spec: AttachmentSpec
+    /// How far it has come.
+    package var state: AttachmentState
+    /// Why it is in that state, for people; empty when active.
+    package var message: String
+    /// Pod of the agent that confirmed it first.
+    package var podName: String
+    /// Address of that pod.
+    package var podIP: String
+    /// Environment of the container.
+    package var environment: [String: String]
+    /// Its ports as found in the cluster.
+    package var ports: [ResolvedPort]
+    /// Who holds it, as user@host.
+    package var owner: String
+    /// Deployment, StatefulSet or ReplicaSet.
+    package var workloadKind: String
+
+    package init(
+        id: String = "",
+        sessionID: String = "",
+        spec: AttachmentSpec = AttachmentSpec(),
+        state: AttachmentState = .unknown,
+        message: String = "",
+        podName: String = "",
+        podIP: String = "",
+        environment: [String: String] = [:],
+        ports: [ResolvedPort] = [],
+        owner: String = "",
+        workloadKind: String = ""
+    ) {
+        self.id = id
+        self.sessionID = sessionID
+        self.spec = spec
+        self.state = state
+        self.message = message
+        self.podName = podName
+        self.podIP = podIP
+        self.environment = environment
+        self.ports = ports
+        self.owner = owner
+        self.workloadKind = workloadKind
+    }
+
+    /// Every field at its default.
+    package init() {
+        self.init(id: "")
+    }
+
+    package static let table = MessageTable(
+        "Attachment",
+        [
+            FieldRow(1, "id", .string),
+            FieldRow(2, "session_id", .string),
+            FieldRow(3, "spec", .message("AttachmentSpec")),
+            FieldRow(4, "state", .enumeration("AttachmentState")),
+            FieldRow(5, "message", .string),
+            FieldRow(6, "pod_name", .string),
+            FieldRow(7, "pod_ip", .string),
+            FieldRow(8, "environment", .map),
+            FieldRow(9, "ports", .repeated(.message("ResolvedPort"))),
+            FieldRow(10, "owner", .string),
+            FieldRow(11, "workload_kind", .string),
+        ]
+    )
+
+    package func encode(to writer: inout FieldWriter) {
+        writer.string(1, id)
+        writer.string(2, sessionID)
+        writer.message(3, spec)
+        writer.enumeration(4, state)
+        writer.string(5, message)
+        writer.string(6, podName)
+        writer.string(7, podIP)
+        writer.map(8, environment)
+        writer.message(9, ports)
+        writer.string(10, owner)
+        writer.string(11, workloadKind)
+    }
+
+    package init(from reader: inout FieldReader) throws(WireError) {
+        self.init()
+        while let field = try reader.next() {
+            switch field.tag {
+            case 1: id = try reader.string(field)
+            case 2: sessionID = try reader.string(field)
+            case 3: spec = try reader.message(field)
+            case 4: state = try reader.enumeration(field)
+            case 5: message = try reader.string(field)
+            case 6: podName = try reader.string(field)
+            case 7: podIP = try reader.string(field)
+            case 8: try reader.mapEntry(field, into: &environment)
+            case 9: ports.append(try reader.message(field, repeated: true))
+            case 10: owner = try reader.string(field)
+            case 11: workloadKind = try reader.string(field)
+            default: break
+            }
+        }
+    }
+}

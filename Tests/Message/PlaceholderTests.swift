@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Message target has a test bundle") func placeholderMessage() {}
