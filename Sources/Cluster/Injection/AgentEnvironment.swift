@@ -1,0 +1,31 @@
+/// The names of the agent's own environment variables and of what ``Injector`` adds to a pod.
+package enum AgentEnvironment {
+    /// The agent's container.
+    package static let containerName = "traffic-agent"
+    /// The init container that redirects ports, where that is needed.
+    package static let initContainerName = "tel-agent-init"
+    /// The volume for the agent's own files.
+    package static let volumeName = "tel-agent-tmp"
+    /// The file that says that the agent serves.
+    package static let readyFile = "/tmp/agent/ready"
+
+    /// The manager's host name or address.
+    package static let managerHost = "TELEPRESENCE_MANAGER_HOST"
+    /// The manager's port.
+    package static let managerPort = "TELEPRESENCE_MANAGER_PORT"
+    /// The manager's CA certificate, PEM.
+    package static let managerCA = "TELEPRESENCE_MANAGER_CA"
+    /// The pod's name.
+    package static let podName = "TELEPRESENCE_POD_NAME"
+    /// The pod's address, the first one when it has several.
+    package static let podAddress = "TELEPRESENCE_POD_IP"
+    /// The node's name.
+    package static let nodeName = "TELEPRESENCE_NODE_NAME"
+
+    /// The prefix of the app's variables in the agent's environment, by the app container's index.
+    package static func appPrefix(_ index: Int) -> String {
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        let letter = String(letters[index % letters.count])
+        return "_TEL_APP_\(letter)\(index < letters.count ? "" : String(index / letters.count))_"
+    }
+}
