@@ -1,1 +1,114 @@
+#if defined(__linux__)
+#define _GNU_SOURCE
 #include "CKernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { maximum = 64 };
+
+int ck_setns(int descriptor, int kind) { return setns(descriptor, kind); }
+
+int ck_unshare(int flags) { return unshare(flags); }
+
+int ck_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+ssize_t ck_send_descriptors(int socket, const void *bytes, size_t length, const int *descriptors, size_t count) {
+    if (count > maximum) {
+        errno = EINVAL;
+        return -1;
+    }
+    union {
+        char bytes[CMSG_SPACE(maximum * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+ssize_t ck_receive_descriptors(int socket, void *bytes, size_t length, int *descriptors, size_t capacity, size_t *count) {
+    union {
+        char bytes[CMSG_SPACE(maximum * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec vector = {.iov_base = bytes, .iov_len = length};
+    struct msghdr message = {
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    *count = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (received < 0) {
+        return received;
+    }
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t available = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t index = 0; index < available; index++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(header) + index * sizeof(int), sizeof(int));
+            if (*count < capacity) {
+                descriptors[(*count)++] = descriptor;
+            } else {
+                close(descriptor);
+            }
+        }
+    }
+    return received;
+}
+
+int ck_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
+        return -1;
+    }
+    *pid = credentials.pid;
+    *uid = credentials.uid;
+    *gid = credentials.gid;
+    return 0;
+}
+
+int ck_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC); }
+
+int ck_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int ck_execvpe(const char *file, char *const arguments[], char *const environment[]) {
+    return execvpe(file, arguments, environment);
+}
+
+int ck_fork(void) { return fork(); }
+
+int ck_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+int ck_ioctl_value(int descriptor, unsigned long request, unsigned long value) {
+    return ioctl(descriptor, request, value);
+}
+
+int ck_ioctl_pointer(int descriptor, unsigned long request, void *pointer) {
+    return ioctl(descriptor, request, pointer);
+}
+#endif

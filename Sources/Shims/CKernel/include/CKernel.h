@@ -1,2 +1,34 @@
 // Linux calls and constants that the Glibc module does not offer to Swift.
 #pragma once
+#if defined(__linux__)
+#include <stddef.h>
+#include <sys/types.h>
+
+// setns(2), unshare(2): declared only under _GNU_SOURCE.
+int ck_setns(int descriptor, int kind);
+int ck_unshare(int flags);
+
+// pidfd_open(2): glibc before 2.36 has no wrapper, and syscall(2) is variadic.
+int ck_pidfd_open(int pid);
+
+// CMSG_* are macros. Up to 64 descriptors travel with one message.
+ssize_t ck_send_descriptors(int socket, const void *bytes, size_t length, const int *descriptors, size_t count);
+// What does not fit into `capacity` is closed. Descriptors arrive with close-on-exec set.
+ssize_t ck_receive_descriptors(int socket, void *bytes, size_t length, int *descriptors, size_t capacity, size_t *count);
+
+// struct ucred is declared only under _GNU_SOURCE.
+int ck_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
+
+// accept4(2), execvpe(3), pipe2(2): declared only under _GNU_SOURCE.
+int ck_accept(int listener);
+int ck_pipe(int ends[2]);
+int ck_execvpe(const char *file, char *const arguments[], char *const environment[]);
+
+// Swift forbids fork(2); it is right only before the process has a second thread.
+int ck_fork(void);
+
+// prctl(2) and ioctl(2) are variadic.
+int ck_parent_death_signal(int signal);
+int ck_ioctl_value(int descriptor, unsigned long request, unsigned long value);
+int ck_ioctl_pointer(int descriptor, unsigned long request, void *pointer);
+#endif

@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Kernel target has a test bundle") func placeholderKernel() {}
