@@ -1,0 +1,31 @@
+package import Message
+
+/// One open session with a traffic manager, over its links.
+package protocol ManagerSession: AnyObject, Sendable {
+    var facts: SessionFacts { get }
+    /// What the manager tells; ends after `.lost`. Read by one consumer.
+    var events: AsyncStream<SessionEvent> { get }
+    /// Makes an attachment; returns once the next request really reaches the workstation.
+    func attach(_ spec: AttachmentSpec, progress: @escaping ProgressReport) async throws(DaemonFailure) -> Attachment
+    /// Ends the attachment called `id`.
+    func detach(_ id: String) async throws(DaemonFailure)
+    /// The workloads of a namespace.
+    func workloads(namespace: String) async throws(DaemonFailure) -> [Workload]
+    /// Round trip and bytes of the link at present.
+    func figures() async -> LinkFigures
+    /// Says farewell and closes the links.
+    func close() async
+}
+
+/// What is measured on a link.
+package struct LinkFigures: Sendable, Equatable {
+    package var roundTripMicroseconds: UInt64
+    package var bytesIn: UInt64
+    package var bytesOut: UInt64
+
+    package init(roundTripMicroseconds: UInt64 = 0, bytesIn: UInt64 = 0, bytesOut: UInt64 = 0) {
+        self.roundTripMicroseconds = roundTripMicroseconds
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+    }
+}

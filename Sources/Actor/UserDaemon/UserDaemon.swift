@@ -1,0 +1,282 @@
+package import Logging
+package import Message
+
+/// The user daemon: one connection to one cluster, its attachments, and the workstation's network.
+///
+/// Concurrency model: the actor owns the machine and the tables; sessions and network are effects that run elsewhere.
+/// State is never read before and written after the same `await`; what came in between is asked of the machine again.
+package actor UserDaemon {
+    private let gateway: any ClusterGateway
+    private let network: any WorkstationNetwork
+    private let version: String
+    private let pid: UInt32
+    private let logger: Logger
+
+    private var machine = ConnectionMachine()
+    private var session: (any ManagerSession)?
+    private var attachments: [String: Attachment] = [:]
+    private var lastError = ""
+    /// Increases with every connection, so that what a former one reports late is not taken for the present one's.
+    private var generation = 0
+
+    package init(
+        gateway: any ClusterGateway,
+        network: any WorkstationNetwork,
+        version: String,
+        pid: UInt32,
+        logger: Logger
+    ) {
+        self.gateway = gateway
+        self.network = network
+        self.version = version
+        self.pid = pid
+        self.logger = logger
+    }
+
+    // MARK: - Connection
+
+    /// Connects, or says that this very connection is there already.
+    package func connect(
+        _ request: ConnectRequest,
+        progress: @escaping ProgressReport
+    ) async throws(DaemonFailure) -> ConnectionInfo {
+        switch machine.connect(request) {
+        case .already(let info): return info
+        case .refuse(let reason): throw DaemonFailure(.precondition, reason)
+        case .open: break
+        }
+        generation += 1
+        let mine = generation
+        var opened: (any ManagerSession)?
+        do throws(DaemonFailure) {
+            let session = try await gateway.open(request, resuming: nil, attachments: [], progress: progress)
+            opened = session
+            let facts = try await network.setUp(request, session: session, progress: progress) { reason in
+                Task { await self.networkLost(reason, generation: mine) }
+            }
+            let info = Self.info(request, session.facts, facts)
+            guard mine == generation, machine.opened(info) else {
+                throw DaemonFailure(.failed, "the connection was ended while it was being made")
+            }
+            self.session = session
+            lastError = ""
+            attachments = [:]
+            follow(session, generation: mine)
+            logger.info("connected", metadata: ["context": "\(info.context)", "session": "\(info.sessionID)"])
+            return info
+        } catch {
+            if mine == generation { machine.failed() }
+            await network.tearDown()
+            await opened?.close()
+            lastError = error.message
+            throw error
+        }
+    }
+
+    /// Ends the connection and undoes everything on the workstation. False where there was none.
+    @discardableResult
+    package func quit() async -> Bool {
+        guard machine.quit() else { return false }
+        generation += 1
+        let session = self.session
+        self.session = nil
+        attachments = [:]
+        // The workstation first: whatever the cluster does, its network must be its own again.
+        await network.tearDown()
+        await session?.close()
+        logger.info("disconnected")
+        return true
+    }
+
+    /// Everything there is to know.
+    package func status() async -> StatusInfo {
+        let figures = await session?.figures() ?? LinkFigures()
+        let root = await network.rootStatus()
+        var status = StatusInfo()
+        status.version = version
+        status.pid = pid
+        status.state = machine.name
+        status.connection = machine.info
+        status.attachments = attachments.values.sorted { $0.spec.name < $1.spec.name }
+        status.rootDaemon = root
+        status.error = lastError
+        status.roundTripMicroseconds = figures.roundTripMicroseconds
+        status.bytesIn = figures.bytesIn
+        status.bytesOut = figures.bytesOut
+        return status
+    }
+
+    // MARK: - Workloads and attachments
+
+    /// The workloads of a namespace; the connection's where none is named.
+    package func list(namespace: String) async throws(DaemonFailure) -> [Workload] {
+        let (session, info) = try present()
+        return try await session.workloads(namespace: namespace.isEmpty ? info.namespace : namespace)
+    }
+
+    /// Makes an attachment and waits until it is active.
+    package func intercept(
+        _ spec: AttachmentSpec,
+        progress: @escaping ProgressReport
+    ) async throws(DaemonFailure) -> Attachment {
+        let (session, info) = try present()
+        var spec = spec
+        if spec.namespace.isEmpty { spec.namespace = info.namespace }
+        if let holder = attachments.values.first(where: { $0.spec.name == spec.name }) {
+            throw DaemonFailure(
+                .conflict,
+                "an attachment called \(spec.name) is there already, of \(holder.spec.workload); "
+                    + "run `telepresence leave \(spec.name)` first, or choose another name"
+            )
+        }
+        let mine = generation
+        // The local targets must be allowed before the first request can come.
+        var pending = Attachment()
+        pending.spec = spec
+        await network.serve(Array(attachments.values) + [pending])
+        do throws(DaemonFailure) {
+            let attachment = try await session.attach(spec, progress: progress)
+            guard mine == generation else {
+                throw DaemonFailure(.unavailable, "the connection was ended while \(spec.name) was being made")
+            }
+            attachments[attachment.id] = attachment
+            await network.serve(Array(attachments.values))
+            return attachment
+        } catch {
+            await network.serve(Array(attachments.values))
+            throw error
+        }
+    }
+
+    /// Ends the attachment called `name`.
+    package func leave(name: String, namespace: String) async throws(DaemonFailure) {
+        let (session, _) = try present()
+        let found = attachments.values.filter {
+            $0.spec.name == name && (namespace.isEmpty || $0.spec.namespace == namespace)
+        }
+        guard let attachment = found.first else {
+            let names = attachments.values.map(\.spec.name).sorted().joined(separator: ", ")
+            let there = names.isEmpty ? "there are none" : "there are: \(names)"
+            throw DaemonFailure(.notFound, "no attachment is called \(name); \(there)")
+        }
+        attachments[attachment.id] = nil
+        defer { logger.info("left", metadata: ["attachment": "\(attachment.id)"]) }
+        try await session.detach(attachment.id)
+        await network.serve(Array(attachments.values))
+    }
+
+    // MARK: - What comes by itself
+
+    private func follow(_ session: any ManagerSession, generation mine: Int) {
+        Task {
+            for await event in session.events {
+                await self.took(event, from: session, generation: mine)
+            }
+        }
+    }
+
+    private func took(_ event: SessionEvent, from source: any ManagerSession, generation mine: Int) async {
+        guard mine == generation, source === session else { return }
+        switch event {
+        case .cluster(let cluster):
+            machine.update { $0.take(cluster) }
+            await network.update(cluster)
+        case .attachment(let change):
+            guard let attachment = change.attachment else { return }
+            attachments[attachment.id] = change.removed ? nil : attachment
+            await network.serve(Array(attachments.values))
+        case .lost(let reason):
+            await lost(reason, generation: mine)
+        }
+    }
+
+    private func lost(_ reason: String, generation mine: Int) async {
+        guard let request = machine.lost() else { return }
+        lastError = reason
+        logger.warning("link lost", metadata: ["reason": "\(reason)"])
+        let facts = session?.facts
+        session = nil
+        await network.use(nil)
+        Task { await self.reconnect(request, facts, generation: mine) }
+    }
+
+    private func reconnect(_ request: ConnectRequest, _ facts: SessionFacts?, generation mine: Int) async {
+        while mine == generation {
+            do throws(DaemonFailure) {
+                let held = attachments.values.map(\.spec)
+                let session = try await gateway.open(request, resuming: facts, attachments: held) { _, _ in }
+                guard mine == generation, machine.resumed({ $0.take(session.facts) }) else {
+                    await session.close()
+                    return
+                }
+                self.session = session
+                lastError = ""
+                if !session.facts.resumed { attachments = [:] }
+                follow(session, generation: mine)
+                await network.use(session)
+                await network.update(session.facts.cluster)
+                logger.info("link restored", metadata: ["session": "\(session.facts.sessionID)"])
+                return
+            } catch {
+                lastError = error.message
+                guard mine == generation, let wait = machine.attemptFailed() else { return }
+                logger.debug("reconnect failed", metadata: ["reason": "\(error.message)"])
+                try? await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    private func networkLost(_ reason: String, generation mine: Int) async {
+        guard mine == generation, machine.quit() else { return }
+        generation += 1
+        lastError = reason
+        logger.error("workstation network lost", metadata: ["reason": "\(reason)"])
+        let session = self.session
+        self.session = nil
+        attachments = [:]
+        await network.tearDown()
+        await session?.close()
+    }
+
+    private func present() throws(DaemonFailure) -> (any ManagerSession, ConnectionInfo) {
+        guard let info = machine.info else {
+            throw DaemonFailure(.precondition, "not connected; run `telepresence connect` first")
+        }
+        guard let session else {
+            throw DaemonFailure(.unavailable, "the link to the cluster is being restored: \(lastError)")
+        }
+        return (session, info)
+    }
+
+    private static func info(_ request: ConnectRequest, _ facts: SessionFacts, _ network: NetworkFacts) -> ConnectionInfo {
+        var info = ConnectionInfo()
+        info.name = request.name
+        info.isolated = request.isolated
+        info.holderPID = network.holderPID
+        info.interface = network.interface
+        info.dnsHook = network.dnsHook
+        info.warnings = network.warnings
+        info.take(facts)
+        return info
+    }
+}
+
+extension ConnectionInfo {
+    fileprivate mutating func take(_ facts: SessionFacts) {
+        context = facts.context
+        server = facts.server
+        namespace = facts.namespace
+        managerNamespace = facts.managerNamespace
+        managerVersion = facts.managerVersion
+        sessionID = facts.sessionID
+        link = facts.link
+        take(facts.cluster)
+    }
+
+    fileprivate mutating func take(_ cluster: ClusterInfo) {
+        serviceSubnets = cluster.serviceSubnets
+        podSubnets = cluster.podSubnets
+        dnsAddress = cluster.dnsAddress
+        clusterDomain = cluster.clusterDomain
+    }
+}
