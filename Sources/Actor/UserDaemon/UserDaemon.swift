@@ -182,7 +182,7 @@ package actor UserDaemon {
             machine.update { $0.take(cluster) }
             await network.update(cluster)
         case .attachment(let change):
-            guard let attachment = change.attachment else { return }
+            let attachment = change.attachment
             attachments[attachment.id] = change.removed ? nil : attachment
             await network.serve(Array(attachments.values))
         case .lost(let reason):
