@@ -13,6 +13,10 @@ package struct FieldWriter: Sendable {
         scalar(tag, varint: UInt64(value))
     }
 
+    package mutating func unsigned(_ tag: UInt64, _ values: [some FixedWidthInteger & UnsignedInteger]) {
+        for value in values { scalar(tag, varint: UInt64(value)) }
+    }
+
     package mutating func signed(_ tag: UInt64, _ value: Int64) {
         guard value != 0 else { return }
         scalar(tag, varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
