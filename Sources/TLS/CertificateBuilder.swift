@@ -1,0 +1,163 @@
+internal import COpenSSL
+
+/// Puts one certificate together; owns the OpenSSL objects until it ends.
+final class CertificateBuilder {
+    /// Whom the certificate is about.
+    struct Subject {
+        let commonName: String
+        let organizations: [String]
+    }
+
+    /// The authority that signs, parsed.
+    final class Issuer {
+        let certificate: OpaquePointer
+        let key: OpaquePointer
+
+        init(certificatePEM: [UInt8], keyPEM: [UInt8]) throws(TLSError) {
+            let certificates = try PEM.certificates(certificatePEM, what: "the authority's certificate")
+            for extra in certificates.dropFirst() { X509_free(extra) }
+            let key: OpaquePointer
+            do throws(TLSError) {
+                key = try PEM.privateKey(keyPEM)
+            } catch {
+                X509_free(certificates[0])
+                throw error
+            }
+            self.certificate = certificates[0]
+            self.key = key
+            ErrorQueue.clear()
+            guard X509_check_private_key(self.certificate, key) == 1 else {
+                throw .badCredentials(
+                    reason: "the authority's key does not belong to its certificate: \(ErrorQueue.takeText())"
+                )
+            }
+        }
+
+        deinit {
+            X509_free(self.certificate)
+            EVP_PKEY_free(self.key)
+        }
+    }
+
+    private let certificate: OpaquePointer
+    private let key: OpaquePointer
+    private let issuer: Issuer?
+
+    private init(issuer: Issuer?) throws(TLSError) {
+        guard let certificate = X509_new() else { throw .library(detail: "out of memory") }
+        guard let key = tp_generate_p256() else {
+            X509_free(certificate)
+            throw .library(detail: ErrorQueue.takeText())
+        }
+        self.certificate = certificate
+        self.key = key
+        self.issuer = issuer
+    }
+
+    deinit {
+        X509_free(self.certificate)
+        EVP_PKEY_free(self.key)
+    }
+
+    /// Makes a key and a certificate for it, signed by `issuer` or, without one, by itself.
+    static func build(
+        _ subject: Subject,
+        validFrom: Int,
+        days: Int,
+        issuer: Issuer?,
+        extensions: (CertificateBuilder) throws(TLSError) -> Void
+    ) throws(TLSError) -> (certificatePEM: [UInt8], keyPEM: [UInt8]) {
+        ErrorQueue.clear()
+        let builder = try CertificateBuilder(issuer: issuer)
+        try builder.setSubject(subject)
+        try builder.setSerial()
+        let certificate = builder.certificate
+        X509_set_version(certificate, 2)
+        X509_set_pubkey(certificate, builder.key)
+        guard X509_time_adj_ex(X509_getm_notBefore(certificate), 0, validFrom, nil) != nil,
+            X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(clamping: days), validFrom, nil) != nil
+        else { throw .badCredentials(reason: "a validity of \(days) days cannot be expressed") }
+        X509_set_issuer_name(certificate, X509_get_subject_name(issuer?.certificate ?? certificate))
+        try extensions(builder)
+        guard X509_sign(certificate, issuer?.key ?? builder.key, EVP_sha256()) > 0,
+            let certificatePEM = PEM.text({ PEM_write_bio_X509($0, certificate) == 1 }),
+            let keyPEM = PEM.text({ PEM_write_bio_PrivateKey($0, builder.key, nil, nil, 0, nil, nil) == 1 })
+        else { throw .library(detail: ErrorQueue.takeText()) }
+        return (certificatePEM, keyPEM)
+    }
+
+    /// Adds an extension in OpenSSL's notation; `value` must not come from outside.
+    func add(_ kind: Int32, _ value: String) throws(TLSError) {
+        var context = X509V3_CTX()
+        X509V3_set_ctx(&context, self.issuer?.certificate ?? self.certificate, self.certificate, nil, nil, 0)
+        guard let made = X509V3_EXT_conf_nid(nil, &context, kind, value) else {
+            throw .library(detail: ErrorQueue.takeText())
+        }
+        defer { X509_EXTENSION_free(made) }
+        guard X509_add_ext(self.certificate, made, -1) == 1 else { throw .library(detail: ErrorQueue.takeText()) }
+    }
+
+    /// Adds the subject alternative name; nothing when there are no names.
+    func addNames(dns: [String], addresses: [String], uris: [String]) throws(TLSError) {
+        guard !(dns.isEmpty && addresses.isEmpty && uris.isEmpty) else { return }
+        guard let names = tp_names_new() else { throw .library(detail: "out of memory") }
+        defer { GENERAL_NAMES_free(names) }
+        for name in dns { try Self.push(names, GEN_DNS, name) }
+        for uri in uris { try Self.push(names, GEN_URI, uri) }
+        for address in addresses {
+            guard let octets = a2i_IPADDRESS(address) else {
+                throw .badCredentials(reason: "\"\(address)\" is not an IP address")
+            }
+            try Self.push(names, GEN_IPADD, UnsafeMutableRawPointer(octets))
+        }
+        guard X509_add1_ext_i2d(self.certificate, NID_subject_alt_name, UnsafeMutableRawPointer(names), 0, 0) == 1
+        else {
+            throw .library(detail: ErrorQueue.takeText())
+        }
+    }
+
+    private static func push(_ names: OpaquePointer, _ kind: Int32, _ text: String) throws(TLSError) {
+        guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .badCredentials(reason: "\"\(text)\" cannot stand in a certificate")
+        }
+        guard let string = ASN1_STRING_type_new(V_ASN1_IA5STRING),
+            ASN1_STRING_set(string, text, Int32(text.utf8.count)) == 1
+        else { throw .library(detail: "out of memory") }
+        try self.push(names, kind, UnsafeMutableRawPointer(string))
+    }
+
+    /// Appends a name; `value` is owned by the list afterwards.
+    private static func push(
+        _ names: OpaquePointer,
+        _ kind: Int32,
+        _ value: UnsafeMutableRawPointer
+    ) throws(TLSError) {
+        guard let name = GENERAL_NAME_new() else { throw .library(detail: "out of memory") }
+        GENERAL_NAME_set0_value(name, kind, value)
+        _ = tp_names_push(names, name)
+    }
+
+    private func setSubject(_ subject: Subject) throws(TLSError) {
+        let name = X509_get_subject_name(self.certificate)
+        let entries =
+            subject.organizations.map { (NID_organizationName, $0) } + [(NID_commonName, subject.commonName)]
+        for (kind, text) in entries {
+            let bytes = Array(text.utf8)
+            guard X509_NAME_add_entry_by_NID(name, kind, MBSTRING_UTF8, bytes, Int32(bytes.count), -1, 0) == 1 else {
+                throw .badCredentials(reason: "\"\(text)\" cannot be a certificate's subject: \(ErrorQueue.takeText())")
+            }
+        }
+    }
+
+    private func setSerial() throws(TLSError) {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        guard RAND_bytes(&bytes, 16) == 1 else { throw .library(detail: ErrorQueue.takeText()) }
+        // RFC 5280, 4.1.2.2: positive, not zero.
+        bytes[0] = bytes[0] & 0x7F | 0x40
+        guard let number = BN_bin2bn(bytes, 16, nil) else { throw .library(detail: "out of memory") }
+        defer { BN_free(number) }
+        guard BN_to_ASN1_INTEGER(number, X509_get_serialNumber(self.certificate)) != nil else {
+            throw .library(detail: ErrorQueue.takeText())
+        }
+    }
+}

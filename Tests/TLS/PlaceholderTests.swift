@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the TLS target has a test bundle") func placeholderTLS() {}
