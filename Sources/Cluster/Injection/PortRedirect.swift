@@ -24,7 +24,9 @@ package struct PortRedirect: Sendable, Hashable {
         redirects.map { "\($0.from):\($0.to)/\($0.transport)" }.joined(separator: ",")
     }
 
-    /// Reads the text form of a list; nil when any entry is wrong. An empty text is an empty list.
+    /// Reads the text form of a list; nil when any entry is wrong.
+    ///
+    /// An empty text is an empty list.
     package static func parse(_ text: String) -> [PortRedirect]? {
         var redirects: [PortRedirect] = []
         for entry in text.split(separator: ",", omittingEmptySubsequences: true) {
