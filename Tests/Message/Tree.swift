@@ -209,7 +209,8 @@ indirect enum Tree: Equatable {
             let cases = everyEnumeration.first { $0.name == name }?.cases ?? []
             return .number(cases.dropFirst().randomElement(using: &generator)?.1 ?? 1)
         case .unsigned(let bits):
-            let value = (generator.next() >> UInt64(64 - bits)) >> UInt64.random(in: 0..<UInt64(bits), using: &generator)
+            let value =
+                (generator.next() >> UInt64(64 - bits)) >> UInt64.random(in: 0..<UInt64(bits), using: &generator)
             return .number(max(1, value))
         case .signed, .double: return .number(generator.next() | 1)
         }

@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Call target has a test bundle") func placeholderCall() {}
