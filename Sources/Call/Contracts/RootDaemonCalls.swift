@@ -12,4 +12,6 @@ package enum RootDaemonCalls {
     package static let updateRoutes = CallMethod<RouteUpdate, Empty>("RootDaemon", "UpdateRoutes")
     /// Undoes everything.
     package static let tearDown = CallMethod<Empty, Empty>("RootDaemon", "TearDown")
+    /// Ends the daemon, unless somebody else's network is set up.
+    package static let quit = CallMethod<Empty, Empty>("RootDaemon", "Quit")
 }

@@ -1,0 +1,71 @@
+package import Logging
+package import Message
+
+/// The traffic agent: knows which of the pod's ports go to which workstation, and watches that they answer.
+///
+/// Concurrency model: the actor runs on the executor it is given, which is that of the event loop of all its sockets; so
+/// the forwarders ask it with `assumeIsolated`, without a hop.
+package actor TrafficAgent {
+    private let executor: any SerialExecutor
+    private let prober: any WorkstationProber
+    private let logger: Logger
+    private var routes: AgentRoutes
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    package init(
+        ports: [AgentRoutes.Port],
+        prober: any WorkstationProber,
+        executor: any SerialExecutor,
+        logger: Logger
+    ) {
+        routes = AgentRoutes(ports: ports)
+        self.prober = prober
+        self.executor = executor
+        self.logger = logger
+    }
+
+    /// Where a new connection to an app's port goes.
+    package func route(_ port: AgentRoutes.Port) -> AgentRoutes.Route {
+        routes.route(port)
+    }
+
+    /// A message of the manager; returns the answer, if one is due.
+    package func take(_ message: ManagerMessage) -> ParticipantMessage? {
+        guard case .attachmentChange(let change) = message else { return nil }
+        let state = change.removed ? "removed" : "\(change.attachment.state)"
+        logger.info("attachment", metadata: ["id": "\(change.attachment.id)", "state": "\(state)"])
+        switch routes.apply(change) {
+        case .report(let report): return .agentReport(report)
+        case .none: return nil
+        }
+    }
+
+    /// The workstation did not answer a connection in time: its traffic goes to the app until a probe is answered.
+    package func unanswered(_ attachmentID: String) {
+        guard routes.unanswered(attachmentID) else { return }
+        logger.warning("workstation does not answer", metadata: ["attachment": "\(attachmentID)"])
+        Task { await self.probe(attachmentID) }
+    }
+
+    private func probe(_ attachmentID: String) async {
+        while let target = routes.target(of: attachmentID) {
+            let answered = await prober.probe(target)
+            guard routes.probed(attachmentID, answered: answered) else { break }
+            // The prober waits for its answer; this is for the case that it fails at once.
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+        logger.info("probing ended", metadata: ["attachment": "\(attachmentID)"])
+    }
+
+    /// The link to the manager is gone.
+    package func managerLost() {
+        routes.managerLost()
+    }
+}
+
+/// Asks a workstation whether it is there.
+package protocol WorkstationProber: Sendable {
+    /// True as soon as any answer came; false after two seconds without one.
+    func probe(_ target: AgentRoutes.Target) async -> Bool
+}
