@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Network target has a test bundle") func placeholderNetwork() {}
