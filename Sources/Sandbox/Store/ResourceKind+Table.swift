@@ -12,9 +12,7 @@ extension ResourceKind {
         "pods",
         short: ["po"],
         categories: ["all"],
-        subresources: [
-            .attach, .binding, .ephemeralcontainers, .eviction, .exec, .log, .portforward, .status,
-        ],
+        subresources: [.binding, .eviction, .log, .portforward, .status],
         counted: true
     )
     package static let services = ResourceKind(

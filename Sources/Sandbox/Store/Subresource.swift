@@ -1,6 +1,6 @@
 /// What the API serves below one object.
 package enum Subresource: String, Sendable, Hashable {
-    case status, scale, log, portforward, eviction, exec, attach, binding, ephemeralcontainers, token, finalize
+    case status, scale, log, portforward, eviction, binding, token, finalize
 
     /// Group, version and kind of what it takes and gives, where that is not the object itself.
     package var kind: (group: String, version: String, kind: String)? {
@@ -8,20 +8,18 @@ package enum Subresource: String, Sendable, Hashable {
         case .scale: ("autoscaling", "v1", "Scale")
         case .portforward: ("", "v1", "PodPortForwardOptions")
         case .eviction: ("policy", "v1", "Eviction")
-        case .exec: ("", "v1", "PodExecOptions")
-        case .attach: ("", "v1", "PodAttachOptions")
         case .binding: ("", "v1", "Binding")
         case .token: ("authentication.k8s.io", "v1", "TokenRequest")
-        case .status, .log, .ephemeralcontainers, .finalize: nil
+        case .status, .log, .finalize: nil
         }
     }
 
     /// The verbs that discovery names for it.
     package var verbs: [String] {
         switch self {
-        case .status, .scale, .ephemeralcontainers: ["get", "patch", "update"]
+        case .status, .scale: ["get", "patch", "update"]
         case .log: ["get"]
-        case .portforward, .exec, .attach: ["create", "get"]
+        case .portforward: ["create", "get"]
         case .eviction, .binding, .token: ["create"]
         case .finalize: ["update"]
         }
