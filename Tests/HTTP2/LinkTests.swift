@@ -230,7 +230,11 @@ private struct Answer: Equatable {
         let pair = try await LinkPair.connect(listener: LinkConfiguration(onStart: Self.never))
         async let answer = self.ask(pair.dialler, ByteBuffer(string: "x"))
         try await pair.listener.eventLoop.submit { pair.listener.channel.close(promise: nil) }.get()
-        #expect(try await answer.reason == .linkLost(.closedByPeer))
+        // Bytes that the listener had not read turn its close into a reset.
+        guard case .linkLost = try await answer.reason else {
+            Issue.record("the stream was not told")
+            return
+        }
         await pair.close()
     }
 
