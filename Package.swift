@@ -164,7 +164,12 @@ let package = Package(
             path: "Tests/Cluster",
             swiftSettings: settings
         ),
-        .testTarget(name: "ActorTests", dependencies: ["Actor", "Message"], path: "Tests/Actor", swiftSettings: settings),
+        .testTarget(
+            name: "ActorTests",
+            dependencies: ["Actor", "Message", logging],
+            path: "Tests/Actor",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "CommandLineTests",
             dependencies: ["CommandLine", "Message"],

@@ -1,6 +1,8 @@
 import Message
 
-/// One call on one stream, seen from one side. Pure: inputs return what to do.
+/// One call on one stream, seen from one side.
+///
+/// Pure: inputs return what to do.
 ///
 ///     client: awaiting head ──head──► receiving ──trailers──► done
 ///     server:                         receiving ──peer's end─► answering ──finish──► done
@@ -107,7 +109,9 @@ package struct CallStateMachine: ~Copyable {
         localEnded = true
     }
 
-    /// Server: the handler has returned. The trailers go out once.
+    /// Server: the handler has returned.
+    ///
+    /// The trailers go out once.
     package mutating func finished(_ status: CallStatus) -> [Action] {
         guard state != .done, side == .server else { return [] }
         let inboundOpen = state == .receiving
@@ -156,7 +160,9 @@ package struct CallStateMachine: ~Copyable {
         return side == .client ? end + [.reset] : end + [.stop(status), .trailers(status)]
     }
 
-    /// Client: the peer has said how it ended. A request that is still open is of no use any more.
+    /// Client: the peer has said how it ended.
+    ///
+    /// A request that is still open is of no use any more.
     private mutating func finish(_ status: CallStatus) -> [Action] {
         state = .done
         return [.end(status)] + (localEnded ? [] : [.reset])

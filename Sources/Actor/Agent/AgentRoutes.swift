@@ -1,6 +1,8 @@
 package import Message
 
-/// Which of the pod's ports go to the workstation at present. Pure.
+/// Which of the pod's ports go to the workstation at present.
+///
+/// Pure.
 ///
 /// An attachment's ports are in one of three states:
 ///
@@ -109,14 +111,18 @@ package struct AgentRoutes {
         for port in (held.removeValue(forKey: id)?.targets ?? [:]).keys where owners[port] == id { owners[port] = nil }
     }
 
-    /// The workstation did not answer in time. True where a probe is to be started now.
+    /// The workstation did not answer in time.
+    ///
+    /// True where a probe is to be started now.
     package mutating func unanswered(_ attachmentID: String) -> Bool {
         guard held[attachmentID]?.suspect == false else { return false }
         held[attachmentID]?.suspect = true
         return true
     }
 
-    /// A probe has ended. True where another is to follow.
+    /// A probe has ended.
+    ///
+    /// True where another is to follow.
     package mutating func probed(_ attachmentID: String, answered: Bool) -> Bool {
         guard held[attachmentID]?.suspect == true else { return false }
         if answered { held[attachmentID]?.suspect = false }

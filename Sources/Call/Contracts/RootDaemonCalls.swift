@@ -1,6 +1,8 @@
 package import Message
 
-/// The methods of the service `RootDaemon`, answered by the root daemon on its Unix socket. All unary.
+/// The methods of the service `RootDaemon`, answered by the root daemon on its Unix socket.
+///
+/// All unary.
 package enum RootDaemonCalls {
     /// Who answers.
     package static let version = CallMethod<Empty, VersionInfo>("RootDaemon", "Version")

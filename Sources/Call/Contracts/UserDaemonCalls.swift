@@ -2,18 +2,32 @@ package import Message
 
 /// The methods of the service `UserDaemon`, answered by the user daemon on its Unix socket.
 package enum UserDaemonCalls {
-    /// Who answers. Unary.
+    /// Who answers.
+    ///
+    /// Unary.
     package static let version = CallMethod<Empty, VersionInfo>("UserDaemon", "Version")
-    /// Connects to a cluster. Server stream: progress, then the connection.
+    /// Connects to a cluster.
+    ///
+    /// Server stream: progress, then the connection.
     package static let connect = CallMethod<ConnectRequest, ConnectEvent>("UserDaemon", "Connect")
-    /// What the daemon is doing. Unary.
+    /// What the daemon is doing.
+    ///
+    /// Unary.
     package static let status = CallMethod<Empty, StatusInfo>("UserDaemon", "Status")
-    /// The workloads of a namespace. Unary.
+    /// The workloads of a namespace.
+    ///
+    /// Unary.
     package static let list = CallMethod<ListRequest, WorkloadList>("UserDaemon", "List")
-    /// Attaches. Server stream: progress, then the attachment.
+    /// Attaches.
+    ///
+    /// Server stream: progress, then the attachment.
     package static let intercept = CallMethod<InterceptRequest, InterceptEvent>("UserDaemon", "Intercept")
-    /// Ends an attachment. Unary.
+    /// Ends an attachment.
+    ///
+    /// Unary.
     package static let leave = CallMethod<LeaveRequest, Empty>("UserDaemon", "Leave")
-    /// Ends the connection. Unary.
+    /// Ends the connection.
+    ///
+    /// Unary.
     package static let quit = CallMethod<QuitRequest, Empty>("UserDaemon", "Quit")
 }

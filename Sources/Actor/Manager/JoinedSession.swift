@@ -1,0 +1,12 @@
+package import Message
+
+/// A participant's place in the manager, for as long as its link lives.
+package struct JoinedSession: Sendable {
+    package let id: String
+    /// Tells this link of the session from earlier ones.
+    package let generation: Int
+    /// What is to be sent, in order.
+    ///
+    /// It ends when the session is over or when the receiver is too slow.
+    package let outbound: AsyncStream<ManagerMessage>
+}

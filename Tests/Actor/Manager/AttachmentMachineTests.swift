@@ -1,0 +1,198 @@
+import Actor
+import Message
+import Testing
+
+@Suite struct AttachmentMachineTests {
+    private let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+
+    private func agent(_ pod: String, workload: String = "web") -> AgentHello {
+        AgentHello(
+            workloadKind: "Deployment",
+            workloadName: workload,
+            namespace: "default",
+            podName: pod,
+            podIP: "10.0.0.1",
+            containers: [ContainerInfo(name: "main", environment: ["POD": pod])]
+        )
+    }
+
+    private func attachment(
+        _ id: String,
+        session: String,
+        owner: String = "ann@box",
+        port: UInt16 = 8080
+    ) -> Message.Attachment {
+        Message.Attachment(
+            id: id,
+            sessionID: session,
+            spec: AttachmentSpec(name: id, kind: .intercept, workload: "web", namespace: "default"),
+            ports: [ResolvedPort(container: "main", containerPort: port, protocol: .tcp)],
+            owner: owner
+        )
+    }
+
+    private func report(_ id: String, _ state: AttachmentState = .active, _ message: String = "") -> AgentReport {
+        AgentReport(attachmentID: id, state: state, message: message)
+    }
+
+    @Test("An attachment is active once its agents say so, and carries the pod's environment")
+    func activates() throws {
+        var machine = AttachmentMachine()
+        #expect(machine.agentJoined("g1", agent("p1")) == [])
+        #expect(try machine.add(attachment("a", session: "s"), workload: key) == [])
+        let told = machine.engage("a")
+        #expect(told.map(\.session) == ["g1"])
+        #expect(told.first?.change.attachment.state == .active)
+        #expect(!machine.isSettled("a"))
+        #expect(machine.agentReported("g1", report("a")) == [])
+        #expect(machine.isSettled("a"))
+        let now = try #require(machine["a"])
+        #expect(now.state == .active && now.podName == "p1" && now.environment == ["POD": "p1"])
+        #expect(machine.permissions == ["a": .init(session: "s", agents: ["g1"])])
+    }
+
+    @Test("A second intercept of the port is refused, naming who holds it; another port is not")
+    func conflict() throws {
+        var machine = AttachmentMachine()
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        let text = "port 8080 of deployment web.default is already intercepted by ann@box as a"
+        #expect(throws: ManagerFailure(.conflict, text)) {
+            try machine.add(attachment("b", session: "t", owner: "bob@box"), workload: key)
+        }
+        #expect(try machine.add(attachment("c", session: "t", port: 9090), workload: key) == [])
+        #expect(throws: ManagerFailure(.conflict, "an attachment called c is there already")) {
+            try machine.add(attachment("c", session: "t", port: 1), workload: key)
+        }
+    }
+
+    @Test("Who is away makes way for the same person only")
+    func takeOver() throws {
+        var machine = AttachmentMachine()
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        _ = machine.holderLost("s")
+        #expect(throws: ManagerFailure.self) {
+            try machine.add(attachment("b", session: "t", owner: "bob@box"), workload: key)
+        }
+        _ = try machine.add(attachment("c", session: "u"), workload: key)
+        #expect(machine["a"] == nil)
+    }
+
+    @Test("A holder that is away gets no traffic; back, it gets it again")
+    func away() throws {
+        var machine = AttachmentMachine()
+        _ = machine.agentJoined("g1", agent("p1"))
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        _ = machine.agentReported("g1", report("a"))
+        machine.announce("a")
+        let lost = machine.holderLost("s")
+        #expect(lost.map(\.session) == ["g1"])
+        #expect(lost.first?.change.removed == true)
+        #expect(machine.permissions == [:])
+        #expect(machine["a"]?.state == .waiting)
+        // What the agent says late does not count.
+        #expect(machine.agentReported("g1", report("a")) == [])
+        #expect(machine["a"]?.state == .waiting)
+        let back = machine.holderBack("s")
+        #expect(back.first { $0.session == "g1" }?.change.removed == false)
+        let active = machine.agentReported("g1", report("a"))
+        #expect(active.map(\.session) == ["s"])
+        #expect(active.first?.change.attachment.state == .active)
+    }
+
+    @Test("Agents come and go: noAgent, waiting, active, error")
+    func agents() throws {
+        var machine = AttachmentMachine()
+        _ = machine.agentJoined("g1", agent("p1"))
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        _ = machine.agentReported("g1", report("a"))
+        machine.announce("a")
+        #expect(machine.agentJoined("other", agent("p9", workload: "else")) == [])
+        let second = machine.agentJoined("g2", agent("p2"))
+        #expect(second.map(\.session) == ["g2"])
+        #expect(machine["a"]?.state == .active)
+        #expect(!machine.isSettled("a"))
+        _ = machine.agentLost("g1")
+        #expect(machine["a"]?.state == .waiting)
+        _ = machine.agentReported("g2", report("a", .error, "no such port"))
+        #expect(machine["a"]?.state == .error && machine["a"]?.message == "no such port")
+        let gone = machine.agentLost("g2")
+        #expect(gone.first?.change.attachment.state == .noAgent)
+        let again = machine.agentJoined("g3", agent("p3"))
+        #expect(Set(again.map(\.session)) == ["g3", "s"])
+        #expect(machine.remove("a").map(\.session) == ["g3", "s"])
+        #expect(machine.remove("a") == [])
+    }
+
+    /// What an agent holds to be true, from the notices alone, and what ought to be true, from the events alone.
+    @Test("In any order of events agents know what is theirs", arguments: 0..<40)
+    func model(seed: Int) throws {
+        var generator = SplitMix64(seed: UInt64(seed))
+        var machine = AttachmentMachine()
+        var agentViews: [String: Set<String>] = [:]
+        var sessionsLinked: Set<String> = []
+        var holders: [String: (session: String, port: UInt16)] = [:]
+        var next = 0
+        func apply(_ notices: [AttachmentMachine.Notice]) {
+            for notice in notices where notice.session.hasPrefix("g") {
+                guard agentViews[notice.session] != nil else { continue }
+                if notice.change.removed {
+                    agentViews[notice.session]?.remove(notice.change.attachment.id)
+                } else {
+                    agentViews[notice.session]?.insert(notice.change.attachment.id)
+                }
+            }
+        }
+        for _ in 0..<200 {
+            let session = "s\(Int.random(in: 0..<3, using: &generator))"
+            let agentName = "g\(Int.random(in: 0..<3, using: &generator))"
+            switch Int.random(in: 0..<8, using: &generator) {
+            case 0:
+                agentViews[agentName] = []
+                apply(machine.agentJoined(agentName, agent("p" + agentName)))
+            case 1:
+                agentViews[agentName] = nil
+                apply(machine.agentLost(agentName))
+            case 2:
+                sessionsLinked.insert(session)
+                apply(machine.holderBack(session))
+            case 3:
+                sessionsLinked.remove(session)
+                apply(machine.holderLost(session))
+            case 4, 5:
+                guard sessionsLinked.contains(session) else { continue }
+                let port = UInt16.random(in: 1...3, using: &generator)
+                next += 1
+                let id = "a\(next)"
+                let blocked = holders.values.contains {
+                    $0.port == port && ($0.session == session || sessionsLinked.contains($0.session))
+                }
+                let new = attachment(id, session: session, port: port)
+                if blocked {
+                    #expect(throws: ManagerFailure.self) { try machine.add(new, workload: key) }
+                } else {
+                    apply(try machine.add(new, workload: key))
+                    holders = holders.filter { $0.value.port != port }
+                    holders[id] = (session, port)
+                    apply(machine.engage(id))
+                }
+            case 6:
+                guard let id = holders.keys.sorted().randomElement(using: &generator) else { continue }
+                holders[id] = nil
+                apply(machine.remove(id))
+            default:
+                guard let id = holders.keys.sorted().randomElement(using: &generator) else { continue }
+                apply(
+                    machine.agentReported(agentName, report(id, Bool.random(using: &generator) ? .active : .error, "e"))
+                )
+            }
+            let due = Set(holders.filter { sessionsLinked.contains($0.value.session) }.keys)
+            for (name, view) in agentViews { #expect(view == due, "\(name)") }
+            #expect(Set(machine.attachments.map(\.id)) == Set(holders.keys))
+            #expect(Set(machine.permissions.keys) == due)
+            for row in machine.permissions.values { #expect(row.agents == Set(agentViews.keys)) }
+        }
+    }
+}

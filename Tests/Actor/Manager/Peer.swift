@@ -1,0 +1,72 @@
+import Actor
+import Message
+
+/// A workstation or an agent in memory: takes what the manager sends, and as an agent confirms what it is told.
+actor Peer {
+    struct Timeout: Error {}
+
+    private let manager: TrafficManager
+    private let session: JoinedSession
+    private(set) var welcome = Welcome()
+    private(set) var results: [String: RequestResult] = [:]
+    private(set) var phases: [String] = []
+    private(set) var attachments: [String: Attachment] = [:]
+    private(set) var removed: [String] = []
+    private(set) var beats: [UInt64] = []
+    private var watchers: [CheckedContinuation<Void, Never>] = []
+    private let isAgent: Bool
+
+    /// What an agent holds.
+    var held: Set<String> { Set(attachments.keys) }
+    var id: String { session.id }
+
+    init(_ manager: TrafficManager, _ hello: Hello) async throws {
+        self.manager = manager
+        isAgent = hello.kind == .agent
+        session = try await manager.join(hello)
+        var iterator = session.outbound.makeAsyncIterator()
+        if case .welcome(let first)? = await iterator.next() { welcome = first }
+        Task { await self.read() }
+    }
+
+    private func read() async {
+        for await message in session.outbound {
+            switch message {
+            case .requestResult(let result): results[result.requestID] = result
+            case .progress(let progress): phases.append(progress.phase)
+            case .heartbeat(let beat): beats.append(beat.sequence)
+            case .attachmentChange(let change):
+                attachments[change.attachment.id] = change.removed ? nil : change.attachment
+                if change.removed { removed.append(change.attachment.spec.name) }
+                if isAgent, !change.removed {
+                    let report = AgentReport(attachmentID: change.attachment.id, state: .active)
+                    await manager.take(.agentReport(report), from: session)
+                }
+            case .welcome, .clusterInfo, .unknown: break
+            }
+            for watcher in watchers { watcher.resume() }
+            watchers = []
+        }
+    }
+
+    func say(_ message: ParticipantMessage) async {
+        await manager.take(message, from: session)
+    }
+
+    func lose() async {
+        await manager.linkLost(session)
+    }
+
+    /// Waits until what has come satisfies `condition`; the suite's time limit is the deadline.
+    func until(_ condition: @Sendable (isolated Peer) -> Bool) async throws {
+        while !condition(self) {
+            await withCheckedContinuation { watchers.append($0) }
+        }
+    }
+
+    func result(_ id: String) async throws -> RequestResult {
+        try await until { $0.results[id] != nil }
+        guard let result = results[id] else { throw Timeout() }
+        return result
+    }
+}

@@ -1,0 +1,232 @@
+import Actor
+import Logging
+import Message
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct TrafficManagerTests {
+    private let cluster = MemoryCluster()
+
+    private func manager(arrival: Duration = .seconds(20), retention: Duration = .seconds(60)) -> TrafficManager {
+        TrafficManager(
+            cluster: cluster,
+            version: "test",
+            timeouts: ManagerTimeouts(
+                agentArrival: arrival,
+                confirmation: .seconds(10),
+                poll: .milliseconds(5),
+                retention: retention
+            ),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    private func client(_ manager: TrafficManager, _ user: String = "ann", resume: Peer? = nil) async throws -> Peer {
+        var hello = Hello(kind: .client, client: ClientHello(user: user, host: "box", namespace: "default"))
+        if let welcome = await resume?.welcome {
+            hello.sessionID = welcome.sessionID
+            hello.secret = welcome.secret
+        }
+        return try await Peer(manager, hello)
+    }
+
+    private func agent(_ manager: TrafficManager, _ workload: String, pod: String) async throws -> Peer {
+        try await Peer(
+            manager,
+            Hello(
+                kind: .agent,
+                agent: AgentHello(
+                    workloadKind: "Deployment",
+                    workloadName: workload,
+                    namespace: "default",
+                    podName: pod,
+                    podIP: "10.244.0.9",
+                    containers: [ContainerInfo(name: "main", environment: ["A": "1"])]
+                )
+            )
+        )
+    }
+
+    private func request(_ id: String, _ workload: String = "web", port: String = "") -> ParticipantMessage {
+        let ports = port.isEmpty ? [] : [PortSpec(remote: port, localPort: 9999)]
+        let spec = AttachmentSpec(name: workload, kind: .intercept, workload: workload, ports: ports)
+        return .attachRequest(AttachRequest(requestID: id, spec: spec))
+    }
+
+    @Test("A workload with an agent is attached without replacing anything")
+    func agentPresent() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let client = try await client(manager)
+        #expect(await client.welcome.cluster?.clusterDomain == "cluster.local")
+        await client.say(request("r1", port: "http"))
+        let result = try await client.result("r1")
+        #expect(result.code == 0)
+        let attachment = try #require(result.attachment)
+        #expect(attachment.state == .active && attachment.podName == "p1" && attachment.environment == ["A": "1"])
+        #expect(attachment.ports.first?.localPort == 9999)
+        #expect(attachment.owner == "ann@box" && attachment.workloadKind == "Deployment")
+        #expect(await cluster.evicted == [])
+        let ids = (await client.id, await agent.id)
+        #expect(manager.permissions.permits(attachment: attachment.id, session: ids.0, agent: ids.1))
+        #expect(!manager.permissions.permits(attachment: attachment.id, session: "x", agent: ids.1))
+        #expect(!manager.permissions.permits(attachment: attachment.id, session: ids.0, agent: ids.0))
+        let list = try await manager.workloads(ListWorkloadsRequest(sessionID: ids.0))
+        #expect(list.map(\.agentState) == ["intercepted"])
+    }
+
+    @Test("Pods without an agent are replaced one by one, and the user is told")
+    func injection() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["old1", "old2"])
+        await cluster.set(
+            onEvict: { cluster, pod in
+                let new = pod.replacing("old", with: "new")
+                Task {
+                    let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+                    #expect(await manager.wantsAgent(key))
+                    _ = try await self.agent(manager, "web", pod: new)
+                    await cluster.replace(pod, by: PodFacts(name: new, ready: true, terminating: false, hasAgent: true))
+                }
+            },
+            refusals: 2
+        )
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").code == 0)
+        #expect(await cluster.evicted == ["old1", "old2"])
+        let phases = await client.phases
+        #expect(phases.first == "resolve" && phases.contains("budget") && phases.contains("replace"))
+    }
+
+    @Test("When no agent comes the user is told why, and nothing is left")
+    func noAgent() async throws {
+        let manager = manager(arrival: .milliseconds(100))
+        await cluster.add("web", pods: ["old"])
+        await cluster.set(onEvict: { cluster, pod in
+            await cluster.replace(pod, by: PodFacts(name: "bare", ready: true, terminating: false, hasAgent: false))
+        })
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        let result = try await client.result("r1")
+        #expect(result.code == ManagerFailure.Code.timeout.rawValue)
+        #expect(result.message.contains("without an agent; is the admission webhook reachable?"))
+        #expect(await manager.attachmentCount == 0)
+    }
+
+    @Test(
+        "What is wrong is said plainly",
+        arguments: [
+            (
+                "nope", "", ManagerFailure.Code.notFound,
+                "no workload nope in namespace default; there are: deployment/web"
+            ),
+            ("web", "81", .notFound, "deployment web.default has no port 81; it has: 80 (http)"),
+        ]
+    )
+    func wrong(workload: String, port: String, code: ManagerFailure.Code, message: String) async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"])
+        let client = try await client(manager)
+        await client.say(request("r", workload, port: port))
+        let result = try await client.result("r")
+        #expect(result.code == code.rawValue)
+        #expect(result.message == message)
+        #expect(await cluster.evicted == [])
+    }
+
+    @Test("Two people cannot have one port; after leave the other can")
+    func conflict() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let ann = try await client(manager)
+        let bob = try await client(manager, "bob")
+        await ann.say(request("r1"))
+        #expect(try await ann.result("r1").code == 0)
+        await bob.say(request("r1"))
+        let refused = try await bob.result("r1")
+        #expect(refused.code == ManagerFailure.Code.conflict.rawValue)
+        #expect(refused.message.contains("ann@box"))
+        await ann.say(.detachRequest(DetachRequest(requestID: "r2", name: "web")))
+        #expect(try await ann.result("r2").code == 0)
+        try await agent.until { $0.held.isEmpty }
+        await bob.say(request("r3"))
+        #expect(try await bob.result("r3").code == 0)
+    }
+
+    @Test("A workstation that is gone loses its traffic at once, and has it again when it is back")
+    func resume() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let first = try await client(manager)
+        await first.say(request("r1"))
+        #expect(try await first.result("r1").code == 0)
+        await first.lose()
+        try await agent.until { $0.held.isEmpty }
+        let second = try await client(manager, resume: first)
+        #expect(await second.welcome.resumed)
+        try await agent.until { $0.held.count == 1 }
+        try await second.until { $0.attachments.values.contains { $0.state == .active } }
+        // The first link's late end means nothing.
+        await first.lose()
+        #expect(await manager.attachmentCount == 1)
+    }
+
+    @Test("A manager that has forgotten everything makes the attachments again")
+    func restart() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        _ = try await agent(manager, "web", pod: "p1")
+        let spec = AttachmentSpec(name: "web", kind: .intercept, workload: "web", namespace: "default")
+        let lost = AttachmentSpec(name: "gone", kind: .intercept, workload: "gone", namespace: "default")
+        let hello = Hello(
+            kind: .client,
+            sessionID: "unknown",
+            client: ClientHello(user: "ann", host: "box", namespace: "default", attachments: [spec, lost]),
+            secret: [1]
+        )
+        let client = try await Peer(manager, hello)
+        #expect(await !client.welcome.resumed)
+        try await client.until { $0.attachments.values.contains { $0.state == .active } && $0.removed == ["gone"] }
+    }
+
+    @Test("Departing and expiring end the attachments")
+    func departure() async throws {
+        let manager = manager(retention: .zero)
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let ann = try await client(manager)
+        await ann.say(request("r1"))
+        _ = try await ann.result("r1")
+        await ann.say(.depart(Depart()))
+        try await agent.until { $0.held.isEmpty }
+        let bob = try await client(manager, "bob")
+        await bob.say(request("r1"))
+        #expect(try await bob.result("r1").code == 0)
+        await bob.lose()
+        #expect(await manager.attachmentCount == 1)
+        await manager.expire()
+        #expect(await manager.attachmentCount == 0)
+        await #expect(throws: ManagerFailure.self) {
+            _ = try await manager.workloads(ListWorkloadsRequest(sessionID: bob.id))
+        }
+    }
+
+    @Test("A receiver that does not read is cut off; the others are not held up")
+    func slow() async throws {
+        let manager = manager()
+        let hello = Hello(kind: .client, client: ClientHello(user: "slow", host: "box", namespace: "default"))
+        let slow = try await manager.join(hello)
+        let quick = try await client(manager)
+        for sequence in 1...600 {
+            await manager.take(.heartbeat(Heartbeat(sequence: UInt64(sequence))), from: slow)
+        }
+        var count = 0
+        for await _ in slow.outbound { count += 1 }
+        #expect(count == 512)
+        await quick.say(.heartbeat(Heartbeat(sequence: 7)))
+        try await quick.until { $0.beats == [7] }
+    }
+}

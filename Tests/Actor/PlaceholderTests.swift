@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Actor target has a test bundle") func placeholderActor() {}
