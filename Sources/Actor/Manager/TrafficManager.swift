@@ -15,7 +15,7 @@ package actor TrafficManager {
         let continuation: AsyncStream<ManagerMessage>.Continuation
     }
 
-    let cluster: any ClusterAccess
+    let cluster: any ManagedCluster
     let timeouts: ManagerTimeouts
     let logger: Logger
     private let version: String
@@ -34,7 +34,7 @@ package actor TrafficManager {
     private var nextWatcher: UInt64 = 0
 
     package init(
-        cluster: any ClusterAccess,
+        cluster: any ManagedCluster,
         version: String,
         timeouts: ManagerTimeouts = ManagerTimeouts(),
         logger: Logger

@@ -2,7 +2,7 @@ import Actor
 import Message
 
 /// A cluster in memory: evicting a pod takes it away and calls for its successor.
-actor MemoryCluster: ClusterAccess {
+actor MemoryCluster: ManagedCluster {
     var workloads: [WorkloadFacts] = []
     var services: [ServiceFacts] = []
     var pods: [WorkloadKey: [PodFacts]] = [:]

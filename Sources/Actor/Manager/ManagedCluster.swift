@@ -1,7 +1,7 @@
 package import Message
 
 /// The cluster as the traffic manager sees and changes it.
-package protocol ClusterAccess: Sendable {
+package protocol ManagedCluster: Sendable {
     /// Deployments, StatefulSets and ReplicaSets of a namespace that are not owned by another workload.
     ///
     /// - Throws: `notFound` when there is no such namespace.
