@@ -107,6 +107,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "Kubeconfig", "HTTP2", "TLS", "Kernel",
+                "CKernel",
                 nioCore, nioPosix, nioHTTP1, logging, deque,
             ],
             path: "Sources/Program/Host",
@@ -184,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HostTests",
-            dependencies: ["Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", nioCore, nioPosix],
+            dependencies: ["Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "Kernel", nioCore, nioPosix],
             path: "Tests/Host",
             swiftSettings: settings
         ),

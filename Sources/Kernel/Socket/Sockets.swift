@@ -82,22 +82,33 @@ package enum Sockets {
     ) throws(SystemError) -> Descriptor {
         let made = try make(endpoint.address, stream, "tcp")
         if let mark { try setMark(made, mark) }
-        try made.setNonBlocking(true)
-        let begun = endpoint.withSocketAddress { connect(made.rawValue, $0, $1) }
+        try connect(made, endpoint, timeoutMilliseconds: timeoutMilliseconds)
+        return made
+    }
+
+    /// Connects a socket, waiting at most the given time.
+    ///
+    /// Blocks; the socket is blocking afterwards.
+    package static func connect(
+        _ socket: Descriptor,
+        _ endpoint: InternetEndpoint,
+        timeoutMilliseconds: CInt
+    ) throws(SystemError) {
+        try socket.setNonBlocking(true)
+        let begun = endpoint.withSocketAddress { Glibc.connect(socket.rawValue, $0, $1) }
         if begun != 0 {
             guard errno == EINPROGRESS else { throw .last("connect", "\(endpoint)") }
-            guard try wait(made, CInt(POLLOUT), timeoutMilliseconds) else {
+            guard try wait(socket, CInt(POLLOUT), timeoutMilliseconds) else {
                 throw SystemError("connect", "\(endpoint)", code: ETIMEDOUT)
             }
             var failure: CInt = 0
             var length = socklen_t(MemoryLayout<CInt>.size)
-            guard getsockopt(made.rawValue, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 else {
+            guard getsockopt(socket.rawValue, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 else {
                 throw .last("connect", "\(endpoint)")
             }
             guard failure == 0 else { throw SystemError("connect", "\(endpoint)", code: failure) }
         }
-        try made.setNonBlocking(false)
-        return made
+        try socket.setNonBlocking(false)
     }
 
     /// A UDP socket bound to an endpoint; port 0 takes a free one.
@@ -117,7 +128,7 @@ package enum Sockets {
     package static func connectUDP(_ peer: InternetEndpoint, mark: UInt32? = nil) throws(SystemError) -> Descriptor {
         let made = try make(peer.address, datagram, "udp")
         if let mark { try setMark(made, mark) }
-        let done = peer.withSocketAddress { connect(made.rawValue, $0, $1) }
+        let done = peer.withSocketAddress { Glibc.connect(made.rawValue, $0, $1) }
         guard done == 0 else { throw .last("connect", "\(peer)") }
         return made
     }

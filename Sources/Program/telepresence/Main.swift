@@ -1,4 +1,9 @@
+import Glibc
+import Host
+
 @main
 struct Main {
-    static func main() {}
+    static func main() {
+        if let status = HiddenProgram.run(CommandLine.arguments.dropFirst()) { exit(status) }
+    }
 }

@@ -96,7 +96,7 @@ int ck_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC)
 
 int ck_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
-int ck_execvpe(const char *file, char *const arguments[], char *const environment[]) {
+int ck_execvpe(const char *file, char *const *arguments, char *const *environment) {
     return execvpe(file, arguments, environment);
 }
 

@@ -22,7 +22,7 @@ int ck_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *g
 // accept4(2), execvpe(3), pipe2(2): declared only under _GNU_SOURCE.
 int ck_accept(int listener);
 int ck_pipe(int ends[2]);
-int ck_execvpe(const char *file, char *const arguments[], char *const environment[]);
+int ck_execvpe(const char *file, char *const *arguments, char *const *environment);
 
 // Swift forbids fork(2); it is right only before the process has a second thread.
 int ck_fork(void);

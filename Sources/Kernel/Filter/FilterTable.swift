@@ -1,0 +1,111 @@
+import Glibc
+
+/// nf_tables tables of ours, made by raw netlink, in the network namespace of the calling thread.
+package final class FilterTable {
+    /// The table's name, as `nft list ruleset` shows it.
+    package let name: String
+
+    private let socket: NetlinkSocket
+
+    private init(name: String, socket: NetlinkSocket) {
+        self.name = name
+        self.socket = socket
+    }
+
+    /// Sends this machine's DNS queries to a local port.
+    ///
+    /// Queries to `servers` go to `port` on the loopback address of their family (redirect in the output hook), except
+    /// those from sockets with the mark. The table belongs to the returned object: it vanishes with `close`, with the
+    /// last reference, or with the process however it dies, and nobody else can change it.
+    package static func redirectingDNS(
+        to servers: [InternetAddress],
+        port: UInt16,
+        exceptMark mark: UInt32,
+        name: String = "telepresence-dns"
+    ) throws(SystemError) -> FilterTable {
+        let socket = try NetlinkSocket(protocol: 12)
+        let chain = "output"
+        var messages = [
+            FilterMessage.addTable(name, flags: FilterMessage.ownerFlag),
+            // Before the priority of ordinary destination NAT (-100), so that other tables see the result.
+            FilterMessage.addNatChain(chain, in: name, hook: 3, priority: -110),
+            FilterMessage.addRule(
+                [.meta(key: 3), .compare(withUnsafeBytes(of: mark) { Array($0) }), .return],
+                table: name,
+                chain: chain
+            ),
+        ]
+        for server in servers {
+            for transport in [TransportProtocol.udp, .tcp] {
+                let isV4 = server.family == .v4
+                messages.append(
+                    FilterMessage.addRule(
+                        [
+                            .meta(key: 15), .compare([UInt8(isV4 ? AF_INET : AF_INET6)]),
+                            .payload(base: 1, offset: isV4 ? 16 : 24, length: isV4 ? 4 : 16), .compare(server.bytes),
+                            .meta(key: 16), .compare([transport.rawValue]),
+                            .payload(base: 2, offset: 2, length: 2), .compare(network(53)),
+                            .value(network(port)), .redirect,
+                        ],
+                        table: name,
+                        chain: chain
+                    )
+                )
+            }
+        }
+        try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
+        return FilterTable(name: name, socket: socket)
+    }
+
+    /// Sends what arrives from outside for some ports to other ports.
+    ///
+    /// An older table of the name is replaced.
+    ///
+    /// The table stays until the namespace goes or `remove` is called.
+    package static func install(_ redirects: [PortRedirect], name: String = "telepresence") throws(SystemError) {
+        let chain = "prerouting"
+        var loopback = Array("lo".utf8)
+        loopback += [UInt8](repeating: 0, count: 16 - loopback.count)
+        var messages = [
+            // So that there is one to remove.
+            FilterMessage.addTable(name),
+            FilterMessage.deleteTable(name),
+            FilterMessage.addTable(name),
+            FilterMessage.addNatChain(chain, in: name, hook: 0, priority: -100),
+        ]
+        for redirect in redirects {
+            messages.append(
+                FilterMessage.addRule(
+                    [
+                        .meta(key: 6), .compare(loopback, equal: false),
+                        .meta(key: 16), .compare([redirect.transport.rawValue]),
+                        .payload(base: 2, offset: 2, length: 2), .compare(network(redirect.from)),
+                        .value(network(redirect.to)), .redirect,
+                    ],
+                    table: name,
+                    chain: chain
+                )
+            )
+        }
+        let socket = try NetlinkSocket(protocol: 12)
+        try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
+    }
+
+    /// Removes a table that nobody owns.
+    ///
+    /// Missing is fine.
+    package static func remove(name: String = "telepresence") throws(SystemError) {
+        let socket = try NetlinkSocket(protocol: 12)
+        let messages = [FilterMessage.addTable(name), FilterMessage.deleteTable(name)]
+        try socket.performBatch(FilterMessage.batch(messages), "remove filter table", name)
+    }
+
+    /// Removes an owned table now.
+    package func close() {
+        socket.descriptor.close()
+    }
+
+    private static func network(_ value: UInt16) -> [UInt8] {
+        [UInt8(value >> 8), UInt8(value & 0xff)]
+    }
+}

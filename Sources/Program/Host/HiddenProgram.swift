@@ -1,0 +1,13 @@
+/// Sub-commands that programs start themselves, and that must run before the process has a second thread.
+package enum HiddenProgram {
+    /// Runs the hidden sub-command that the words after the program's name ask for.
+    ///
+    /// To be called first thing in `main`. Nil when they ask for none; else the exit status.
+    package static func run(_ arguments: some Collection<String>) -> Int32? {
+        switch arguments.first {
+        case IsolationHolder.command: IsolationHolder.main()
+        case NamespaceEntry.command: NamespaceEntry.main(Array(arguments.dropFirst()))
+        default: nil
+        }
+    }
+}

@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Host target has a test bundle") func placeholderHost() {}
