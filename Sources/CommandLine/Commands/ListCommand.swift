@@ -1,0 +1,38 @@
+package import ArgumentParser
+import Message
+
+/// `telepresence list`: the workloads of a namespace and who holds what.
+package struct ListCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List workloads and their attachments."
+    )
+
+    @OptionGroup package var global: GlobalOptions
+
+    @Option(name: [.short, .long], help: "The namespace. Default: the connection's.")
+    var namespace: String?
+
+    package init() {}
+
+    package func run() async throws {
+        try await global.run { terminal in
+            let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
+            let workloads = try await client.list(namespace: namespace ?? "")
+            await client.close()
+            if global.format == .json {
+                terminal.result(try OutputFormat.json(workloads.map(WorkloadOutput.init)))
+                return
+            }
+            if workloads.isEmpty {
+                terminal.result("No workloads (Deployments, StatefulSets, ReplicaSets)")
+                return
+            }
+            let lines = workloads.map { ("\($0.kind.lowercased()) \($0.name)", WorkloadOutput($0).text) }
+            let width = lines.map(\.0.count).max() ?? 0
+            for (name, text) in lines {
+                terminal.result(name + String(repeating: " ", count: width - name.count) + ": " + text)
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Call
+import Foundation
+import Message
+
+/// The user daemon, as the commands see it.
+package struct DaemonClient: Sendable {
+    private let line: CallLine
+    private var client: CallClient { line.client }
+
+    // MARK: - Finding it
+
+    /// The daemon of the connection called `name`, or nil where none runs.
+    package static func running(paths: StatePaths, name: String?) async throws -> DaemonClient? {
+        guard let line = try? await CallLine(path: paths.userDaemonSocket(name: name)) else { return nil }
+        return DaemonClient(line: line)
+    }
+
+    /// The daemon of a connection that must be there.
+    package static func connected(paths: StatePaths, name: String?) async throws -> DaemonClient {
+        guard let client = try await running(paths: paths, name: name) else {
+            let which = name.map { " (no connection is called \($0))" } ?? ""
+            throw CommandError("not connected\(which)", remedy: "telepresence connect")
+        }
+        return client
+    }
+
+    /// The daemon, started if need be.
+    package static func starting(paths: StatePaths, name: String?) async throws -> DaemonClient {
+        if let client = try await running(paths: paths, name: name) { return client }
+        let socket = paths.userDaemonSocket(name: name)
+        let log = paths.userDaemonLog(name: name)
+        let pid = try DetachedDaemon.start(
+            [try DetachedDaemon.ownExecutable(), HiddenCommand.userDaemon, "--socket", socket, "--log", log],
+            log: log
+        )
+        var found: DaemonClient?
+        let answered = await Deadline.wait(seconds: 10) {
+            found = try? await running(paths: paths, name: name)
+            // A daemon that has ended will not answer any more.
+            return found != nil || waitpid(pid, nil, WNOHANG) == pid
+        }
+        guard answered, let found else {
+            throw CommandError("the user daemon did not start; its log is \(log)")
+        }
+        return found
+    }
+
+    // MARK: - Asking it
+
+    func connect(
+        _ request: ConnectRequest,
+        progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ConnectionInfo {
+        try await translating {
+            for try await event in try await client.serverStream(UserDaemonCalls.connect, request, timeout: nil) {
+                switch event {
+                case .progress(let update): progress(update.message)
+                case .connected(let info): return info
+                case .unknown: break
+                }
+            }
+            throw CommandError("the user daemon ended the call without an answer")
+        }
+    }
+
+    func status() async throws -> StatusInfo {
+        try await translating {
+            try await client.unary(UserDaemonCalls.status, Empty(), timeout: .seconds(10))
+        }
+    }
+
+    func list(namespace: String) async throws -> [Workload] {
+        var request = ListRequest()
+        request.namespace = namespace
+        let sent = request
+        return try await translating {
+            try await client.unary(UserDaemonCalls.list, sent, timeout: .seconds(30)).workloads
+        }
+    }
+
+    func intercept(
+        _ spec: AttachmentSpec,
+        progress: @escaping @Sendable (String) -> Void
+    ) async throws -> Attachment {
+        var request = InterceptRequest()
+        request.spec = spec
+        let sent = request
+        return try await translating {
+            for try await event in try await client.serverStream(UserDaemonCalls.intercept, sent, timeout: nil) {
+                switch event {
+                case .progress(let update): progress(update.message)
+                case .attachment(let attachment): return attachment
+                case .unknown: break
+                }
+            }
+            throw CommandError("the user daemon ended the call without an answer")
+        }
+    }
+
+    func leave(name: String, namespace: String) async throws {
+        var request = LeaveRequest()
+        request.name = name
+        request.namespace = namespace
+        let sent = request
+        _ = try await translating {
+            try await client.unary(UserDaemonCalls.leave, sent, timeout: .seconds(30))
+        }
+    }
+
+    func quit(stopDaemons: Bool) async throws {
+        var request = QuitRequest()
+        request.stopDaemons = stopDaemons
+        let sent = request
+        _ = try await translating {
+            try await client.unary(UserDaemonCalls.quit, sent, timeout: .seconds(30))
+        }
+    }
+
+    func close() async {
+        await line.close()
+    }
+
+    /// A call's status becomes an error with words of its own only where the daemon itself is gone.
+    private func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let status as CallStatus {
+            if status.code == .unavailable, status.message.isEmpty {
+                throw CommandError("the user daemon went away", remedy: "telepresence connect")
+            }
+            throw CommandError(status.message.isEmpty ? "\(status.code)" : status.message)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+package import Message
+
+/// An attachment as it is printed. The environment is left out: it carries secrets; `--env-file` gives it.
+package struct AttachmentOutput: Encodable, Equatable {
+    struct Port: Encodable, Equatable {
+        var container: String
+        var containerPort: UInt16
+        var `protocol`: String
+        var service: String
+        var servicePort: UInt16
+        var servicePortName: String
+        var localAddress: String
+        var localPort: UInt16
+    }
+
+    var id: String
+    var name: String
+    var kind: String
+    var workload: String
+    var workloadKind: String
+    var namespace: String
+    var state: String
+    var message: String
+    var owner: String
+    var podName: String
+    var podIp: String
+    var ports: [Port]
+
+    package init(_ attachment: Attachment) {
+        id = attachment.id
+        name = attachment.spec.name
+        kind = "\(attachment.spec.kind)"
+        workload = attachment.spec.workload
+        workloadKind = attachment.workloadKind
+        namespace = attachment.spec.namespace
+        state = Self.state(attachment.state)
+        message = attachment.message
+        owner = attachment.owner
+        podName = attachment.podName
+        podIp = attachment.podIP
+        ports = attachment.ports.map {
+            Port(
+                container: $0.container,
+                containerPort: $0.containerPort,
+                protocol: $0.protocol == .udp ? "UDP" : "TCP",
+                service: $0.serviceName,
+                servicePort: $0.servicePort,
+                servicePortName: $0.servicePortName,
+                localAddress: $0.localAddress,
+                localPort: $0.localPort
+            )
+        }
+    }
+
+    package var text: String {
+        var lines = [
+            "Using \(workloadKind.isEmpty ? "workload" : workloadKind) \(workload) in namespace \(namespace)",
+            "   \(kind.prefix(1).uppercased() + kind.dropFirst()) name: \(name)",
+            "   State         : \(state)\(message.isEmpty ? "" : ": \(message)")",
+        ]
+        for port in ports {
+            let service = port.service.isEmpty ? "" : "service \(port.service) port \(port.servicePort), "
+            lines.append(
+                "   Intercepting  : \(service)container port \(port.containerPort)/\(port.protocol)"
+                    + " -> \(port.localAddress):\(port.localPort)"
+            )
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    static func state(_ state: AttachmentState) -> String {
+        switch state {
+        case .active: "ACTIVE"
+        case .waiting: "WAITING"
+        case .error: "ERROR"
+        case .noAgent: "NO_AGENT"
+        case .unknown: "UNKNOWN"
+        }
+    }
+}

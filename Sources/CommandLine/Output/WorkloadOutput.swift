@@ -1,0 +1,38 @@
+package import Message
+
+/// A workload as `list` prints it.
+package struct WorkloadOutput: Encodable, Equatable {
+    var kind: String
+    var name: String
+    var namespace: String
+    var agentState: String
+    var notInterceptable: String?
+    var replicas: UInt32
+    var ready: UInt32
+    var attachments: [AttachmentOutput]
+
+    package init(_ workload: Workload) {
+        kind = workload.kind
+        name = workload.name
+        namespace = workload.namespace
+        agentState = workload.agentState
+        notInterceptable = workload.notInterceptable.isEmpty ? nil : workload.notInterceptable
+        replicas = workload.replicas
+        ready = workload.ready
+        attachments = workload.attachments.map(AttachmentOutput.init)
+    }
+
+    package var text: String {
+        if let notInterceptable { return "not interceptable: \(notInterceptable)" }
+        if !attachments.isEmpty {
+            return attachments.map { attachment in
+                let ports = attachment.ports.map { "\($0.servicePort) -> \($0.localAddress):\($0.localPort)" }
+                let owner = attachment.owner.isEmpty ? "" : " by \(attachment.owner)"
+                return
+                    "intercepted\(owner) as \(attachment.name) (\(attachment.state)) \(ports.joined(separator: ", "))"
+            }.joined(separator: "; ")
+        }
+        let agent = agentState == "none" ? "not yet installed" : "already installed"
+        return "ready to attach (traffic-agent \(agent))"
+    }
+}

@@ -1,0 +1,158 @@
+import Actor
+import Call
+import Cluster
+import HTTP2
+import Logging
+import Message
+import NIOCore
+import NIOPosix
+import TLS
+import Tunnel
+
+/// The agent's link to the manager: dials, announces the pod, passes messages to the actor, dials again.
+///
+/// `dialler` is confined to the event loop; everything else runs in the task of `run`.
+final class AgentLink: @unchecked Sendable {
+    // @unchecked: `dialler` is touched on `eventLoop` only, everything else is constant.
+    let eventLoop: any EventLoop
+    private let host: String
+    private let port: Int
+    private let serverName: String
+    private let context: TLSContext
+    private let hello: AgentHello
+    private let logger: Logger
+    private(set) var dialler: TunnelDialler?
+
+    init(
+        eventLoop: any EventLoop,
+        host: String,
+        port: Int,
+        serverName: String,
+        context: TLSContext,
+        hello: AgentHello,
+        logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.host = host
+        self.port = port
+        self.serverName = serverName
+        self.context = context
+        self.hello = hello
+        self.logger = logger
+    }
+
+    /// Keeps the link until the task is cancelled. Waits 250 ms before the next dial, doubling up to 5 s.
+    func run(_ agent: TrafficAgent) async {
+        var wait = Duration.milliseconds(250)
+        var session: Welcome?
+        while !Task.isCancelled {
+            do {
+                try await serve(agent, session) {
+                    session = $0
+                    wait = .milliseconds(250)
+                }
+                logger.info("manager ended the session")
+            } catch {
+                logger.warning("no link to the manager", metadata: ["reason": "\(error)", "retry": "\(wait)"])
+            }
+            await agent.managerLost()
+            try? await Task.sleep(for: wait)
+            wait = min(wait * 2, .seconds(5))
+        }
+    }
+
+    private func serve(
+        _ agent: TrafficAgent,
+        _ former: Welcome?,
+        welcomed: (Welcome) -> Void
+    ) async throws {
+        let channel = try await ClientBootstrap(group: eventLoop)
+            .connectTimeout(.seconds(5))
+            .channelOption(.autoRead, value: false)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: TunnelSocket.readBuffers)
+            .connect(host: host, port: port).get()
+        let client = try await eventLoop.flatSubmit { [self] in
+            Link.startTLS(on: channel, context: context, dialler: serverName, configuration: LinkConfiguration())
+                .map { link in
+                    let dialler = NIOLoopBound(
+                        TunnelDialler(link: link, eventLoop: self.eventLoop),
+                        eventLoop: self.eventLoop
+                    )
+                    self.dialler = dialler.value
+                    channel.closeFuture.whenComplete { _ in
+                        if self.dialler === dialler.value { self.dialler = nil }
+                    }
+                    return CallClient(link: link)
+                }
+        }.get()
+        defer { channel.close(promise: nil) }
+        let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
+        var hello = Hello()
+        hello.kind = .agent
+        hello.version = ProductVersion.text
+        hello.agent = self.hello
+        if let former {
+            hello.sessionID = former.sessionID
+            hello.secret = former.secret
+        }
+        try await requests.send(.hello(hello))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var sequence: UInt64 = 0
+                while true {
+                    try await Task.sleep(for: .seconds(5))
+                    sequence += 1
+                    try await requests.send(.heartbeat(Heartbeat(sequence: sequence)))
+                }
+            }
+            defer { group.cancelAll() }
+            for try await message in responses {
+                if case .welcome(let welcome) = message {
+                    logger.info("session", metadata: ["id": "\(welcome.sessionID)"])
+                    welcomed(welcome)
+                }
+                if let answer = await agent.take(message) { try await requests.send(answer) }
+            }
+        }
+    }
+}
+
+extension AgentLink: WorkstationProber {
+    func probe(_ target: AgentRoutes.Target) async -> Bool {
+        await withCheckedContinuation { continuation in
+            eventLoop.execute { [self] in
+                guard let dialler else {
+                    continuation.resume(returning: false)
+                    return
+                }
+                let fields = WorkstationFields.fields(target) + [HeaderField(name: "tp-probe", value: "1")]
+                dialler.openTCP(to: WorkstationFields.destination(target), fields: fields, timeout: .seconds(2)) {
+                    result in
+                    switch result {
+                    case .success(let stream):
+                        stream.reset(.cancel)
+                        continuation.resume(returning: true)
+                    // Any answer of the workstation shows that it is there.
+                    case .failure(.refused), .failure(.policy): continuation.resume(returning: true)
+                    case .failure: continuation.resume(returning: false)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What an intercepted connection's CONNECT carries.
+enum WorkstationFields {
+    static func fields(_ target: AgentRoutes.Target) -> [HeaderField] {
+        [
+            HeaderField(name: "tp-session", value: target.sessionID),
+            HeaderField(name: "tp-attachment", value: target.attachmentID),
+        ]
+    }
+
+    static func destination(_ target: AgentRoutes.Target) -> TunnelDestination {
+        TunnelDestination(host: target.address, port: target.port)
+    }
+}

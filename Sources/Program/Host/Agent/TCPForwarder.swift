@@ -1,0 +1,85 @@
+import Actor
+import HTTP2
+import Logging
+import NIOCore
+import NIOPosix
+import Tunnel
+
+/// Stands in front of one TCP port of the app: passes connections on to it, or to a workstation.
+///
+/// Confined to the link's event loop. No byte of a connection is read before it is known who serves it, so falling back to
+/// the app loses nothing.
+final class TCPForwarder {
+    /// A workstation that has not answered by then is taken for gone: the app answers within a second.
+    static let patience = TimeAmount.milliseconds(700)
+
+    private let port: AgentRoutes.Port
+    private let appHost: String
+    private let agent: TrafficAgent
+    private let link: AgentLink
+    private let eventLoop: any EventLoop
+
+    init(port: AgentRoutes.Port, appHost: String, agent: TrafficAgent, link: AgentLink) {
+        self.port = port
+        self.appHost = appHost
+        self.agent = agent
+        self.link = link
+        eventLoop = link.eventLoop
+    }
+
+    /// Listens on `agentPort` on all addresses.
+    func listen(agentPort: Int) async throws -> any Channel {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let bootstrap = ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: TunnelSocket.readBuffers)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 262_144, high: 1_048_576))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { bound.value.accepted(channel) }
+            }
+        do {
+            return try await bootstrap.bind(host: "::", port: agentPort).get()
+        } catch {
+            // A pod without IPv6.
+            return try await bootstrap.bind(host: "0.0.0.0", port: agentPort).get()
+        }
+    }
+
+    private func accepted(_ channel: any Channel) {
+        let route = agent.assumeIsolated { [port] in $0.route(port) }
+        guard case .workstation(let target) = route, let dialler = link.dialler else {
+            toApp(channel)
+            return
+        }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        dialler.openTCP(
+            to: WorkstationFields.destination(target),
+            fields: WorkstationFields.fields(target),
+            timeout: Self.patience
+        ) { result in
+            switch result {
+            case .success(let stream): Splice.join(channel, stream)
+            case .failure(let failure):
+                let forwarder = bound.value
+                if failure == .timeout { forwarder.agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
+                forwarder.toApp(channel)
+            }
+        }
+    }
+
+    private func toApp(_ channel: any Channel) {
+        TunnelSocket.bootstrap(eventLoop, timeout: .seconds(10))
+            .connect(host: appHost, port: Int(port.number))
+            .whenComplete { result in
+                switch result {
+                case .success(let app): ChannelGlue.join(channel, app)
+                // The app refuses: so do we, as it would have done itself.
+                case .failure: SocketReset.close(channel)
+                }
+            }
+    }
+}

@@ -1,0 +1,183 @@
+import Actor
+import HTTP2
+import NIOCore
+import NIOPosix
+import Tunnel
+
+/// Stands in front of one UDP port of the app: one flow per caller, to the app or to a workstation.
+///
+/// Confined to the link's event loop. A flow keeps its way until it has been silent for a minute or its way has ended.
+final class UDPForwarder: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+    typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+
+    /// More callers than that at once are not served: each costs a socket.
+    private static let maximumFlows = 4096
+    private static let idle = TimeAmount.seconds(60)
+    /// Datagrams kept while a flow's way is being opened.
+    private static let maximumWaiting = 64
+
+    private final class Flow {
+        var send: ((ByteBuffer) -> Void)?
+        var close: (() -> Void)?
+        var waiting: [ByteBuffer] = []
+        var lastUse: NIODeadline
+
+        init(now: NIODeadline) { lastUse = now }
+    }
+
+    private let port: AgentRoutes.Port
+    private let appHost: String
+    private let agent: TrafficAgent
+    private let link: AgentLink
+    private var flows: [SocketAddress: Flow] = [:]
+    private var channel: (any Channel)?
+
+    init(port: AgentRoutes.Port, appHost: String, agent: TrafficAgent, link: AgentLink) {
+        self.port = port
+        self.appHost = appHost
+        self.agent = agent
+        self.link = link
+    }
+
+    /// Listens on `agentPort` on all addresses.
+    func listen(agentPort: Int) async throws -> any Channel {
+        let bound = NIOLoopBound(self, eventLoop: link.eventLoop)
+        return try await DatagramBootstrap(group: link.eventLoop)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                }
+            }
+            .bind(host: "0.0.0.0", port: agentPort).get()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        channel = context.channel
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleRepeatedTask(initialDelay: Self.idle, delay: .seconds(10)) { task in
+            guard bound.value.channel != nil else { return task.cancel() }
+            bound.value.expire()
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        channel = nil
+        flows.values.forEach { $0.close?() }
+        flows = [:]
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let envelope = Self.unwrapInboundIn(data)
+        let flow: Flow
+        if let present = flows[envelope.remoteAddress] {
+            flow = present
+        } else {
+            guard flows.count < Self.maximumFlows else { return }
+            flow = Flow(now: context.eventLoop.now)
+            flows[envelope.remoteAddress] = flow
+            open(flow, for: envelope.remoteAddress)
+        }
+        flow.lastUse = context.eventLoop.now
+        if let send = flow.send {
+            send(envelope.data)
+        } else if flow.waiting.count < Self.maximumWaiting {
+            flow.waiting.append(envelope.data)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // An ICMP error about one caller must not end the others.
+    }
+
+    private func open(_ flow: Flow, for caller: SocketAddress) {
+        let route = agent.assumeIsolated { [port] in $0.route(port) }
+        guard case .workstation(let target) = route, let dialler = link.dialler else {
+            toApp(flow, for: caller)
+            return
+        }
+        dialler.openUDP(
+            to: WorkstationFields.destination(target),
+            fields: WorkstationFields.fields(target),
+            timeout: TCPForwarder.patience
+        ) { [self] result in
+            switch result {
+            case .success(let tunnel):
+                tunnel.onDatagram = { [self] in reply($0, to: caller, flow) }
+                tunnel.onClose = { [self] _ in forget(caller, flow) }
+                flow.close = { tunnel.close() }
+                opened(flow) { tunnel.send($0) }
+            case .failure(let failure):
+                if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
+                toApp(flow, for: caller)
+            }
+        }
+    }
+
+    private func toApp(_ flow: Flow, for caller: SocketAddress) {
+        let bound = NIOLoopBound((self, flow), eventLoop: link.eventLoop)
+        DatagramBootstrap(group: link.eventLoop)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let (forwarder, flow) = bound.value
+                    let handler = AppDatagrams { forwarder.reply($0, to: caller, flow) }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .connect(host: appHost, port: Int(port.number))
+            .whenComplete { result in
+                let (forwarder, flow) = bound.value
+                switch result {
+                case .success(let channel):
+                    flow.close = { channel.close(promise: nil) }
+                    forwarder.opened(flow) { channel.writeAndFlush($0, promise: nil) }
+                case .failure: forwarder.forget(caller, flow)
+                }
+            }
+    }
+
+    private func opened(_ flow: Flow, send: @escaping (ByteBuffer) -> Void) {
+        flow.send = send
+        flow.waiting.forEach(send)
+        flow.waiting = []
+    }
+
+    private func reply(_ datagram: ByteBuffer, to caller: SocketAddress, _ flow: Flow) {
+        guard let channel else { return }
+        flow.lastUse = channel.eventLoop.now
+        channel.writeAndFlush(AddressedEnvelope(remoteAddress: caller, data: datagram), promise: nil)
+    }
+
+    private func forget(_ caller: SocketAddress, _ flow: Flow) {
+        if flows[caller] === flow { flows[caller] = nil }
+    }
+
+    private func expire() {
+        let limit = link.eventLoop.now - Self.idle
+        for (caller, flow) in flows where flow.lastUse < limit {
+            flow.close?()
+            flows[caller] = nil
+        }
+    }
+}
+
+/// What the app answers on one flow's socket.
+private final class AppDatagrams: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+
+    private let receive: (ByteBuffer) -> Void
+
+    init(_ receive: @escaping (ByteBuffer) -> Void) {
+        self.receive = receive
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        receive(Self.unwrapInboundIn(data).data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // ECONNREFUSED while the app is away: the next datagram tries again.
+    }
+}

@@ -1,0 +1,94 @@
+import Call
+import Glibc
+import HTTP2
+import Kernel
+import Logging
+import NIOCore
+import NIOPosix
+
+/// A Unix socket on which a daemon answers calls (h2c), to callers of permitted users only.
+enum CallSocket {
+    /// Who calls, as the kernel says; laid out like `struct ucred` (unix(7)).
+    struct Caller: Sendable {
+        let process: Int32
+        let user: UInt32
+        let group: UInt32
+    }
+
+    /// SO_PEERCRED.
+    private static let peerCredentials = CInt(17)
+
+    /// A reason why nobody can listen there.
+    struct Problem: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Listens at `path` with mode 0600, and lets `users` (besides root) call.
+    ///
+    /// The socket belongs to the first of the users. `onLink` is called on the loop for each caller's link. Fails with a
+    /// `Problem` where another daemon listens there.
+    static func listen(
+        path: String,
+        router: CallRouter,
+        users: [UInt32] = [geteuid()],
+        eventLoop: any EventLoop,
+        logger: Logger,
+        onLink: (@Sendable (Link, Caller) -> Void)? = nil
+    ) async throws -> any Channel {
+        try vacate(path)
+        let allowed = Set(users + [0])
+        // The socket exists with the umask's mode from its first moment.
+        let former = umask(0o177)
+        defer { umask(former) }
+        let server = try await ServerBootstrap(group: eventLoop)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                admit(channel, allowed).flatMap { caller in
+                    var configuration = LinkConfiguration { link in
+                        router.serve(link)
+                        onLink?(link, caller)
+                    }
+                    // The other end is on this machine: the kernel tells when it is gone.
+                    configuration.keepaliveIdle = nil
+                    return Link.start(on: channel, role: .server, configuration: configuration).map { _ in }
+                }.flatMapErrorThrowing { error in
+                    logger.warning("caller refused", metadata: ["reason": "\(error)"])
+                    throw error
+                }
+            }
+            .bind(unixDomainSocketPath: path)
+            .get()
+        if let owner = users.first, owner != geteuid() { chown(path, owner, gid_t.max) }
+        return server
+    }
+
+    private static func admit(
+        _ channel: any Channel,
+        _ allowed: Set<UInt32>
+    ) -> EventLoopFuture<Caller> {
+        channel.eventLoop.makeCompletedFuture {
+            guard let provider = channel as? any SocketOptionProvider else { throw Problem(description: "no socket") }
+            return provider
+        }.flatMap { (provider: any SocketOptionProvider) in
+            provider.unsafeGetSocketOption(level: .socket, name: .init(rawValue: peerCredentials))
+                as EventLoopFuture<Caller>
+        }.flatMapThrowing { peer in
+            guard allowed.contains(peer.user) else {
+                throw Problem(description: "user \(peer.user) may not call this daemon")
+            }
+            return peer
+        }
+    }
+
+    /// Removes a socket that a killed daemon left behind; refuses one at which somebody answers.
+    private static func vacate(_ path: String) throws {
+        guard access(path, F_OK) == 0 else { return }
+        if let other = try? UnixSockets.connect(path) {
+            other.close()
+            throw Problem(description: "\(path): another daemon listens there")
+        }
+        guard unlink(path) == 0 else {
+            throw Problem(description: "\(path) cannot be replaced: \(String(cString: strerror(errno)))")
+        }
+    }
+}
