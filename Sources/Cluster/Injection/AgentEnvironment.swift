@@ -19,6 +19,10 @@ package enum AgentEnvironment {
     package static let podName = "TELEPRESENCE_POD_NAME"
     /// The pod's address, the first one when it has several.
     package static let podAddress = "TELEPRESENCE_POD_IP"
+    /// The pod's namespace.
+    package static let podNamespace = "TELEPRESENCE_POD_NAMESPACE"
+    /// How much is logged: `debug`, `info`, `warning` or `error`.
+    package static let logLevel = "TELEPRESENCE_LOG_LEVEL"
     /// The node's name.
     package static let nodeName = "TELEPRESENCE_NODE_NAME"
 

@@ -1,0 +1,94 @@
+/// Writes the containers that the injector adds to a pod.
+struct AgentContainerBuilder {
+    let settings: InjectorSettings
+    let pod: JSONValue
+
+    /// The agent: no privilege at all.
+    func agent(config: AgentConfig, ports: [JSONValue], mirror: AppMirror) -> JSONValue {
+        var environment: [JSONValue] = [
+            ["name": .string(AgentConfig.environmentName), "value": literal(config.json.text)],
+            ["name": .string(AgentEnvironment.managerHost), "value": literal(settings.managerHost)],
+            ["name": .string(AgentEnvironment.managerPort), "value": .string(String(settings.managerPort))],
+            ["name": .string(AgentEnvironment.managerCA), "value": literal(settings.managerCA)],
+            ["name": .string(AgentEnvironment.logLevel), "value": literal(settings.logLevel)],
+            field(AgentEnvironment.podName, "metadata.name"),
+            field(AgentEnvironment.podNamespace, "metadata.namespace"),
+            field(AgentEnvironment.podAddress, "status.podIP"),
+            field(AgentEnvironment.nodeName, "spec.nodeName"),
+        ]
+        environment += mirror.environment
+        let files: JSONValue = ["name": .string(AgentEnvironment.volumeName), "mountPath": "/tmp"]
+        var container: JSONValue = [
+            "name": .string(AgentEnvironment.containerName),
+            "image": .string(settings.agentImage),
+            "command": ["traffic", "agent"],
+            "env": .array(environment),
+            "volumeMounts": .array([files] + mirror.mounts),
+            "resources": ["requests": ["cpu": "10m", "memory": "32Mi"], "limits": ["memory": "256Mi"]],
+            "securityContext": restricted,
+            // The file is there while the agent serves.
+            "readinessProbe": [
+                "exec": ["command": ["traffic", "ready", .string(AgentEnvironment.readyFile)]],
+                "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 3,
+            ],
+        ]
+        if !ports.isEmpty { container["ports"] = .array(ports) }
+        if !mirror.environmentSources.isEmpty { container["envFrom"] = .array(mirror.environmentSources) }
+        container["imagePullPolicy"] = settings.imagePullPolicy.map { .string($0) }
+        return container
+    }
+
+    /// The init container that redirects ports: root, but with the one capability that it needs, and for a moment only.
+    func redirecting(_ redirects: [PortRedirect]) -> JSONValue {
+        var container: JSONValue = [
+            "name": .string(AgentEnvironment.initContainerName),
+            "image": .string(settings.agentImage),
+            "command": ["traffic", "agent-init"],
+            "env": [
+                ["name": .string(PortRedirect.environmentName), "value": .string(PortRedirect.text(redirects))],
+                ["name": .string(AgentEnvironment.logLevel), "value": literal(settings.logLevel)],
+            ],
+            "resources": ["requests": ["cpu": "10m", "memory": "16Mi"], "limits": ["memory": "64Mi"]],
+            "securityContext": [
+                "allowPrivilegeEscalation": false,
+                "capabilities": ["drop": ["ALL"], "add": ["NET_ADMIN"]],
+                "privileged": false,
+                "readOnlyRootFilesystem": true,
+                "runAsNonRoot": false,
+                "runAsUser": 0,
+                "seccompProfile": ["type": "RuntimeDefault"],
+            ],
+        ]
+        container["imagePullPolicy"] = settings.imagePullPolicy.map { .string($0) }
+        return container
+    }
+
+    /// What the Pod Security standard `restricted` asks for.
+    private var restricted: JSONValue {
+        var context: JSONValue = [
+            "allowPrivilegeEscalation": false,
+            "capabilities": ["drop": ["ALL"]],
+            "privileged": false,
+            "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true,
+            "seccompProfile": ["type": "RuntimeDefault"],
+        ]
+        // Kubernetes starts nothing as root with `runAsNonRoot`: where neither app nor pod names a user, one is named here.
+        // The app's own user is the best one: what it may read, the agent may.
+        let app = pod.at("spec", "containers")?[0]?.at("securityContext", "runAsUser")?.integer ?? 0
+        let shared = pod.at("spec", "securityContext", "runAsUser")?.integer ?? 0
+        if app > 0 {
+            context["runAsUser"] = .integer(app)
+        } else if shared <= 0, let user = settings.agentUser {
+            context["runAsUser"] = .integer(user)
+            context["runAsGroup"] = .integer(user)
+        }
+        return context
+    }
+
+    private func literal(_ text: String) -> JSONValue { .string(EnvironmentReferences.literal(text)) }
+
+    private func field(_ name: String, _ path: String) -> JSONValue {
+        ["name": .string(name), "valueFrom": ["fieldRef": ["fieldPath": .string(path)]]]
+    }
+}

@@ -1,0 +1,153 @@
+/// Works out how a pod gets a traffic agent: pure, from the manifest to a JSON patch.
+///
+/// The agent stands in front of the ports that services lead to. Where they are reached by name alone, the agent takes the
+/// name over: the app's port gets another one, and the probes follow it. Where they are reached by number (numeric target
+/// ports, headless services), an init container redirects what comes from outside the pod to the agent's port; the probes
+/// get a port of their own that leads past the agent. Either way the app keeps listening where it did, and what is sent
+/// inside the pod reaches it.
+///
+/// A pod that has an agent already is left as it is, so that repeated calls do no harm. Nothing in a manifest, however wrong,
+/// makes this trap; shapes that Kubernetes would refuse are refused.
+package struct Injector: Sendable {
+    /// Where the app's mounts are found in the agent, by container.
+    package static let mountRoot = "/tel_app_mounts"
+
+    private let settings: InjectorSettings
+
+    package init(settings: InjectorSettings) {
+        self.settings = settings
+    }
+
+    /// Works out the patch for one pod.
+    package func inject(_ request: InjectionRequest) -> InjectionOutcome {
+        let pod = request.pod
+        guard let containers = AppContainer.all(in: pod) else { return .refused(reason: "it has no containers") }
+        if containers.contains(where: { $0.name == AgentEnvironment.containerName }) { return .present }
+        if case .disabled = InjectionAnnotations.wish(of: pod) {
+            return .refused(reason: "the annotation \(InjectionAnnotations.inject) forbids an agent")
+        }
+        if let reason = obstacle(in: pod) { return .refused(reason: reason) }
+
+        let finder = TargetPortFinder(pod: pod, containers: containers, services: request.services)
+        var warnings = finder.warnings
+        var targets = finder.targets
+        if let level = request.namespaceLabels["pod-security.kubernetes.io/enforce"],
+            level == "baseline" || level == "restricted", targets.contains(where: \.byNumber)
+        {
+            let lost = targets.filter(\.byNumber).map { "\($0.number)/\($0.transport)" }.joined(separator: ", ")
+            let problem =
+                "the namespace enforces pod security '\(level)', which forbids the init container that "
+                + "the ports \(lost) need; give them names, and let the services lead to the names"
+            targets.removeAll(where: \.byNumber)
+            guard !targets.isEmpty else { return .refused(reason: problem) }
+            warnings.append(problem)
+        }
+        if targets.isEmpty {
+            warnings.append("no service leads to this pod: only its environment and volumes are served")
+        }
+
+        var ports = PortAllocator(containers: containers, targets: targets)
+        var patch = PodPatch(pod: pod)
+        var agentPorts: [AgentConfig.Port] = []
+        var declared: [JSONValue] = []
+        var redirects: [PortRedirect] = []
+        for target in targets {
+            guard let agentPort = ports.next(from: settings.firstAgentPort) else {
+                return .refused(reason: "no port is left for the agent")
+            }
+            let container = containers[target.container]
+            var port: JSONValue = [
+                "containerPort": .integer(Int64(agentPort)), "protocol": .string(target.transport.uppercased()),
+            ]
+            if target.byNumber {
+                redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
+                if target.transport == "tcp", patch.probes(reach: target, in: containers) {
+                    guard let probePort = ports.next(from: settings.firstProbePort) else {
+                        return .refused(reason: "no port is left for the probes")
+                    }
+                    redirects.append(PortRedirect(transport: "tcp", from: probePort, to: target.number))
+                    patch.redirectProbes(of: target, in: containers, to: probePort)
+                }
+            } else if let name = target.declared?.name, let index = target.declared?.index {
+                port["name"] = .string(name)
+                let changed = Self.appPortName(name, taken: container.ports.compactMap(\.name))
+                patch.renamePort(index, of: container, from: name, to: changed)
+            }
+            declared.append(port)
+            agentPorts.append(
+                AgentConfig.Port(
+                    container: container.name,
+                    name: target.declared?.name,
+                    transport: target.transport,
+                    containerPort: target.number,
+                    agentPort: agentPort,
+                    redirected: target.byNumber,
+                    services: target.services
+                )
+            )
+        }
+
+        let mirror = AppMirror(containers: containers, pod: pod)
+        let config = AgentConfig(
+            workloadKind: request.workload.kind,
+            workloadName: request.workload.name,
+            namespace: request.namespace,
+            managerHost: settings.managerHost,
+            managerPort: settings.managerPort,
+            readyFile: AgentEnvironment.readyFile,
+            containers: mirror.containers,
+            ports: agentPorts
+        )
+        let builder = AgentContainerBuilder(settings: settings, pod: pod)
+        patch.addVolume([
+            "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
+        ])
+        patch.addContainer(builder.agent(config: config, ports: declared, mirror: mirror))
+        if !redirects.isEmpty { patch.addInitContainer(builder.redirecting(redirects)) }
+        patch.mark(workload: request.workload, image: settings.agentImage)
+        return .inject(patch: patch.patch, config: config, warnings: warnings)
+    }
+
+    /// What in a pod's manifest rules an agent out.
+    private func obstacle(in pod: JSONValue) -> String? {
+        guard let spec = pod["spec"]?.object else { return "it has no spec" }
+        if spec["hostNetwork"]?.bool == true {
+            return "it uses the node's network (hostNetwork), where an agent would catch traffic of others"
+        }
+        if spec["os"]?["name"]?.string == "windows" { return "it runs on Windows" }
+        for list in ["containers", "initContainers", "volumes"] {
+            if let value = spec[list], value.array == nil, !value.isNull { return "its \(list) are not a list" }
+        }
+        for map in ["labels", "annotations"] {
+            if let value = pod.at("metadata", map), value.object == nil, !value.isNull {
+                return "its \(map) are not a map"
+            }
+        }
+        if let metadata = pod["metadata"], metadata.object == nil, !metadata.isNull { return "its metadata is wrong" }
+        let names = (spec["initContainers"]?.array ?? []).compactMap { $0["name"]?.string }
+        if names.contains(AgentEnvironment.initContainerName) || names.contains(AgentEnvironment.containerName) {
+            return "it has an init container of the agent's, but no agent"
+        }
+        let volumes = (spec["volumes"]?.array ?? []).compactMap { $0["name"]?.string }
+        if volumes.contains(AgentEnvironment.volumeName) { return "it has a volume of the agent's, but no agent" }
+        return nil
+    }
+
+    /// The new name of an app's port whose own name the agent takes over: `tm-` in front, at most 15 characters, unique.
+    static func appPortName(_ name: String, taken: [String]) -> String {
+        func cut(_ text: String, to length: Int) -> String {
+            var text = text.prefix(length)
+            // A port's name may not end with a hyphen.
+            while text.last == "-" { text = text.dropLast() }
+            return String(text)
+        }
+        var candidate = cut("tm-" + name, to: 15)
+        var number = 2
+        while taken.contains(candidate) {
+            let suffix = "-\(number)"
+            candidate = cut("tm-" + name, to: 15 - suffix.count) + suffix
+            number += 1
+        }
+        return candidate
+    }
+}

@@ -1,0 +1,12 @@
+/// A port of the app that an agent shall stand in front of.
+struct TargetPort: Sendable, Hashable {
+    /// The place of its container in `spec.containers`.
+    var container: Int
+    /// The declared port; nil when the container does not declare it.
+    var declared: AppContainer.Port?
+    var transport: String
+    var number: Int
+    /// Whether callers come by the number, so that packets must be redirected; otherwise by the name.
+    var byNumber: Bool
+    var services: [AgentConfig.ServicePort]
+}
