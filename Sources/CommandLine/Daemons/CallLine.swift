@@ -12,13 +12,27 @@ struct CallLine: Sendable {
     /// Connects to the socket at `path`; fails where nobody listens.
     init(path: String) async throws {
         // One loop is enough for a command, and threads cost start-up time.
-        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton.next())
-            .connectTimeout(.seconds(2))
-        channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
-        let channel = channel
-        client = try await channel.eventLoop.flatSubmit {
-            Link.start(on: channel, role: .client, configuration: LinkConfiguration()).map { CallClient(link: $0) }
-        }.get()
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let started = eventLoop.makePromise(of: CallClient.self)
+        var configuration = LinkConfiguration()
+        // The other end is on this machine: the kernel tells when it is gone.
+        configuration.keepaliveIdle = nil
+        let settings = configuration
+        do {
+            channel = try await ClientBootstrap(group: eventLoop)
+                .connectTimeout(.seconds(2))
+                .channelInitializer { channel in
+                    Link.start(on: channel, role: .client, configuration: settings)
+                        .map { CallClient(link: $0, scheme: "http") }
+                        .cascade(to: started)
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
+                .connect(unixDomainSocketPath: path).get()
+        } catch {
+            started.fail(error)
+            throw error
+        }
+        client = try await started.futureResult.get()
     }
 
     /// Closes the link.

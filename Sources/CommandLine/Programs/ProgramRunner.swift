@@ -17,7 +17,7 @@ package struct ProgramRunner {
             return try await ChildProgram(arguments: command, environment: own).run()
         }
         // A process may enter a user namespace only while it has one thread, which this one no longer has.
-        let enter = [try DetachedDaemon.ownExecutable(), HiddenCommand.enter, String(info.holderPID), "--"]
+        let enter = [try DetachedDaemon.ownExecutable(), HiddenCommand.enter, String(info.holderPID)]
         return try await ChildProgram(arguments: enter + command, environment: own).run()
     }
 }

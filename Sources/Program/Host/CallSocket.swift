@@ -41,16 +41,16 @@ enum CallSocket {
         let former = umask(0o177)
         defer { umask(former) }
         let server = try await ServerBootstrap(group: eventLoop)
-            .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { channel in
-                admit(channel, allowed).flatMap { caller in
+                admit(channel, allowed).map { caller in
                     var configuration = LinkConfiguration { link in
                         router.serve(link)
                         onLink?(link, caller)
                     }
                     // The other end is on this machine: the kernel tells when it is gone.
                     configuration.keepaliveIdle = nil
-                    return Link.start(on: channel, role: .server, configuration: configuration).map { _ in }
+                    // The link starts when the channel has become active, after this initializer.
+                    _ = Link.start(on: channel, role: .server, configuration: configuration)
                 }.flatMapErrorThrowing { error in
                     logger.warning("caller refused", metadata: ["reason": "\(error)"])
                     throw error

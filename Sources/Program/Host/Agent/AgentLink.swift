@@ -68,7 +68,6 @@ final class AgentLink: @unchecked Sendable {
     ) async throws {
         let channel = try await ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(5))
-            .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: TunnelSocket.readBuffers)
             .connect(host: host, port: port).get()

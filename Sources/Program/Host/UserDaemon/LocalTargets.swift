@@ -1,0 +1,60 @@
+import HTTP2
+import Message
+import NIOCore
+import Tunnel
+
+/// Serves the tunnels that agents open towards the workstation: only to the targets of this session's own attachments.
+///
+/// Confined to the link's event loop.
+final class LocalTargets {
+    private struct Target: Hashable {
+        let host: String
+        let port: UInt16
+        let udp: Bool
+    }
+
+    /// Reaches a handler that runs inside isolated namespaces: an open socket's channel, or nil where nobody listens there.
+    typealias InsideDial = (TunnelDestination, @escaping ((any Channel)?) -> Void) -> Void
+
+    private var allowed: Set<Target> = []
+    private var server: TunnelServer?
+    /// Set in isolated mode.
+    var inside: InsideDial?
+
+    init(eventLoop: any EventLoop) {
+        server = TunnelServer(eventLoop: eventLoop, dialTimeout: .seconds(3)) { [unowned self] request, answer in
+            route(request, answer)
+        }
+    }
+
+    /// The attachments whose targets may be reached from now on.
+    func allow(_ attachments: [Attachment]) {
+        allowed = []
+        for attachment in attachments {
+            for port in attachment.ports {
+                allowed.insert(Target(host: port.localAddress, port: port.localPort, udp: port.protocol == .udp))
+            }
+            for port in attachment.spec.ports {
+                // A port that is not named yet is the container's own: known once the attachment is.
+                allowed.insert(Target(host: port.localAddress, port: port.localPort, udp: port.protocol == .udp))
+            }
+        }
+    }
+
+    /// Takes a stream of the reverse link; false where it does not ask for a tunnel.
+    func handle(_ stream: HTTP2Stream, _ fields: [HeaderField]) -> Bool {
+        server?.handle(stream, fields) ?? false
+    }
+
+    private func route(_ request: TunnelRequest, _ answer: @escaping (TunnelServer.Route) -> Void) {
+        let destination = request.destination
+        let target = Target(host: destination.host, port: destination.port, udp: request.transport == .udp)
+        guard allowed.contains(target) else { return answer(.refuse(.policy)) }
+        // A probe only asks whether this workstation is there.
+        guard request.value("tp-probe") == nil else { return answer(.refuse(.refused)) }
+        guard let inside, request.transport == .tcp else { return answer(.dial(destination)) }
+        inside(destination) { channel in
+            if let channel { answer(.adopt(channel)) } else { answer(.dial(destination)) }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Actor
+import Call
+import Message
+
+/// Translates between the calls of the command line and the user daemon's actor. Holds nothing else.
+struct UserDaemonHandler: Sendable {
+    let daemon: UserDaemon
+    /// Called when a caller wants the daemon to end.
+    let stop: @Sendable () -> Void
+
+    /// Registers all methods.
+    func register(on router: inout CallRouter) {
+        router.unary(UserDaemonCalls.version) { _, _ in
+            VersionInfo(version: ProductVersion.text, name: "userd")
+        }
+        router.unary(UserDaemonCalls.status) { [daemon] _, _ in
+            await daemon.status()
+        }
+        router.serverStream(UserDaemonCalls.connect) { [daemon] request, writer, _ in
+            let progress = ProgressStream<ConnectEvent>(writer) { .progress($0) }
+            let info = try await progress.during { report throws(DaemonFailure) in
+                try await daemon.connect(request, progress: report)
+            }
+            try await writer.send(.connected(info))
+        }
+        router.unary(UserDaemonCalls.list) { [daemon] request, _ in
+            do throws(DaemonFailure) {
+                return WorkloadList(workloads: try await daemon.list(namespace: request.namespace))
+            } catch {
+                throw error.callStatus
+            }
+        }
+        router.serverStream(UserDaemonCalls.intercept) { [daemon] request, writer, _ in
+            let progress = ProgressStream<InterceptEvent>(writer) { .progress($0) }
+            let attachment = try await progress.during { report throws(DaemonFailure) in
+                try await daemon.intercept(request.spec, progress: report)
+            }
+            try await writer.send(.attachment(attachment))
+        }
+        router.unary(UserDaemonCalls.leave) { [daemon] request, _ in
+            do throws(DaemonFailure) {
+                try await daemon.leave(name: request.name, namespace: request.namespace)
+                return Empty()
+            } catch {
+                throw error.callStatus
+            }
+        }
+        router.unary(UserDaemonCalls.quit) { [daemon, stop] request, _ in
+            await daemon.quit()
+            if request.stopDaemons { stop() }
+            return Empty()
+        }
+    }
+}
+
+/// Sends progress on a server stream in the order in which it was reported, while a piece of work runs.
+private struct ProgressStream<Event: WireMessage>: Sendable {
+    private let writer: CallWriter<Event>
+    private let event: @Sendable (ProgressUpdate) -> Event
+
+    init(_ writer: CallWriter<Event>, _ event: @escaping @Sendable (ProgressUpdate) -> Event) {
+        self.writer = writer
+        self.event = event
+    }
+
+    func during<Value: Sendable>(
+        _ body: @Sendable (@escaping ProgressReport) async throws(DaemonFailure) -> Value
+    ) async throws(CallStatus) -> Value {
+        // The latest few are enough for somebody who watches.
+        let (updates, feed) = AsyncStream.makeStream(of: ProgressUpdate.self, bufferingPolicy: .bufferingNewest(16))
+        let sending = Task { [writer, event] in
+            for await update in updates { try? await writer.send(event(update)) }
+        }
+        let result: Result<Value, DaemonFailure>
+        do throws(DaemonFailure) {
+            result = .success(
+                try await body { phase, message in
+                    var update = ProgressUpdate()
+                    update.phase = phase
+                    update.message = message
+                    feed.yield(update)
+                }
+            )
+        } catch {
+            result = .failure(error)
+        }
+        feed.finish()
+        await sending.value
+        switch result {
+        case .success(let value): return value
+        case .failure(let failure): throw failure.callStatus
+        }
+    }
+}

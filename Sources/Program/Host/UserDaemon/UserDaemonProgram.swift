@@ -1,0 +1,71 @@
+import Actor
+import Call
+import Foundation
+import HTTP2
+import Kernel
+import Logging
+import Message
+import NIOCore
+import NIOPosix
+
+/// `telepresence userd`: the user daemon's process.
+package enum UserDaemonProgram {
+    /// Runs until it is told to stop, by a caller or a signal. Returns the exit status.
+    /// The arguments are `--socket PATH [--log PATH]`.
+    package static func main(_ arguments: [String]) async -> Int32 {
+        var options: [String: String] = [:]
+        for pair in stride(from: 0, to: arguments.count - 1, by: 2) { options[arguments[pair]] = arguments[pair + 1] }
+        guard let socket = options["--socket"] else {
+            FileHandle.standardError.write(Data("userd: --socket PATH is missing\n".utf8))
+            return 64
+        }
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "userd")
+        logger.logLevel =
+            ProcessInfo.processInfo.environment["TELEPRESENCE_LOG_LEVEL"]
+            .flatMap(Logger.Level.init(rawValue:)) ?? .info
+        do {
+            try await run(socket: socket, logger: logger)
+            return 0
+        } catch {
+            logger.error("the user daemon cannot serve", metadata: ["reason": "\(error)"])
+            return 1
+        }
+    }
+
+    private static func run(socket: String, logger: Logger) async throws {
+        // One loop carries the interface, the links and the tunnels; the command line's calls share it.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let network = try await WorkstationRuntime(eventLoop: eventLoop, logger: logger) { request in
+            if request.isolated { return IsolatedDevice(logger: logger) }
+            return HostDevice(eventLoop: eventLoop, logger: logger)
+        }
+        let gateway = ManagerGateway(eventLoop: eventLoop, targets: network.targets, logger: logger)
+        let daemon = UserDaemon(
+            gateway: gateway,
+            network: network,
+            version: ProductVersion.text,
+            pid: UInt32(getpid()),
+            logger: logger
+        )
+        let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+        var router = CallRouter()
+        UserDaemonHandler(daemon: daemon) { stop.yield() }.register(on: &router)
+        let server = try await CallSocket.listen(path: socket, router: router, eventLoop: eventLoop, logger: logger)
+        logger.info("listening", metadata: ["socket": "\(socket)", "pid": "\(getpid())"])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await Termination.signalled() }
+            group.addTask {
+                for await _ in stops { break }
+                // The answer to the one who asked goes out first.
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            await group.next()
+            group.cancelAll()
+        }
+        try? await server.close()
+        unlink(socket)
+        await daemon.quit()
+        logger.info("ended")
+    }
+}

@@ -1,0 +1,230 @@
+import Actor
+import Kernel
+import Logging
+import Message
+import Network
+import NIOCore
+import NIOPosix
+import Tunnel
+
+/// The workstation's network: joins the virtual interface, its resolver and the local targets to the present session.
+///
+/// Concurrency model: the actor owns `device` and orders what is done; `parts` and `targets` are confined to the event loop
+/// that carries packets and links.
+actor WorkstationRuntime: WorkstationNetwork {
+    /// What lives on the loop while connected.
+    private final class Parts {
+        let path: WorkstationPath
+        let interface: VirtualInterface
+        let names: ClusterExchange
+        let resolver: DNSResolver
+        let server: DNSServer
+        var cluster = ClusterInfo()
+        var dialler: TunnelDialler?
+
+        init(
+            path: WorkstationPath,
+            interface: VirtualInterface,
+            names: ClusterExchange,
+            resolver: DNSResolver,
+            server: DNSServer
+        ) {
+            self.path = path
+            self.interface = interface
+            self.names = names
+            self.resolver = resolver
+            self.server = server
+        }
+    }
+
+    nonisolated let targets: NIOLoopBound<LocalTargets>
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private let devices: @Sendable (ConnectRequest) -> any WorkstationDevice
+    private var device: (any WorkstationDevice)?
+    private var parts: NIOLoopBound<Parts>?
+    private var request = ConnectRequest()
+    private var namespace = ""
+
+    /// `devices` makes what makes the interface, for host or isolated mode.
+    init(
+        eventLoop: any EventLoop,
+        logger: Logger,
+        devices: @escaping @Sendable (ConnectRequest) -> any WorkstationDevice
+    ) async throws {
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.devices = devices
+        targets = try await eventLoop.submit {
+            NIOLoopBound(LocalTargets(eventLoop: eventLoop), eventLoop: eventLoop)
+        }.get()
+    }
+
+    func setUp(
+        _ request: ConnectRequest,
+        session: any ManagerSession,
+        progress: @escaping ProgressReport,
+        lost: @escaping @Sendable (String) -> Void
+    ) async throws(DaemonFailure) -> NetworkFacts {
+        let facts = session.facts
+        self.request = request
+        namespace = facts.namespace
+        progress("network", request.isolated ? "Making the isolated network" : "Setting up the virtual interface")
+        let routes = try Self.routes(facts.cluster, request)
+        let device = devices(request)
+        self.device = device
+        let opened = try await device.open(request, facts: facts, routes: routes, lost: lost)
+        do {
+            parts = try await start(opened, request, device, lost: lost)
+        } catch {
+            throw DaemonFailure(.failed, "the virtual interface cannot be started: \(error)")
+        }
+        await use(session)
+        await apply(facts.cluster)
+        return opened.facts
+    }
+
+    func use(_ session: (any ManagerSession)?) async {
+        guard let parts else { return }
+        guard let session = session as? RemoteManagerSession else {
+            _ = try? await eventLoop.submit { Self.use(nil, parts.value) }.get()
+            return
+        }
+        await session.withDialler { Self.use($0, parts.value) }
+    }
+
+    func update(_ cluster: ClusterInfo) async {
+        await apply(cluster)
+        if let routes = try? Self.routes(cluster, request) { await device?.update(routes: routes) }
+    }
+
+    func serve(_ attachments: [Attachment]) async {
+        let targets = targets
+        _ = try? await eventLoop.submit { targets.value.allow(attachments) }.get()
+    }
+
+    func rootStatus() async -> RootStatus? {
+        await device?.rootStatus()
+    }
+
+    func tearDown() async {
+        let parts = parts
+        let targets = targets
+        self.parts = nil
+        _ = try? await eventLoop.submit {
+            targets.value.allow([])
+            targets.value.inside = nil
+            guard let parts else { return }
+            parts.value.names.use(nil, server: "")
+            parts.value.server.close()
+            (parts.value.resolver.upstream as? UpstreamExchange)?.close()
+            parts.value.interface.stop()
+        }.get()
+        let device = device
+        self.device = nil
+        await device?.close()
+    }
+
+    // MARK: - On the loop
+
+    private func start(
+        _ opened: DeviceParts,
+        _ request: ConnectRequest,
+        _ device: any WorkstationDevice,
+        lost: @escaping @Sendable (String) -> Void
+    ) async throws -> NIOLoopBound<Parts> {
+        let (eventLoop, targets, namespace) = (eventLoop, targets, namespace)
+        return try await eventLoop.flatSubmit {
+            UpstreamExchange.start(
+                nameservers: opened.nameservers,
+                sockets: opened.upstream,
+                eventLoop: eventLoop
+            ).flatMapThrowing { upstream in
+                let path = WorkstationPath(eventLoop: eventLoop, isolated: request.isolated, failed: lost)
+                let interface = VirtualInterface(
+                    tun: opened.tun,
+                    listeners: opened.listeners,
+                    eventLoop: eventLoop,
+                    delegate: path
+                )
+                let names = ClusterExchange(eventLoop: eventLoop)
+                let resolver = DNSResolver(
+                    eventLoop: eventLoop,
+                    policy: DNSPolicy(namespace: namespace),
+                    cluster: names,
+                    upstream: upstream.value
+                )
+                let server = DNSServer(resolver: resolver, eventLoop: eventLoop)
+                path.resolver = server
+                if request.isolated { targets.value.inside = Self.inside(device, eventLoop) }
+                for socket in opened.nameDatagrams { server.serveDatagrams(on: socket).whenFailure { lost("\($0)") } }
+                for socket in opened.nameStreams { server.serveStreams(on: socket).whenFailure { lost("\($0)") } }
+                try interface.start()
+                let parts = Parts(path: path, interface: interface, names: names, resolver: resolver, server: server)
+                return NIOLoopBound(parts, eventLoop: eventLoop)
+            }
+        }.get()
+    }
+
+    private static func use(_ dialler: TunnelDialler?, _ parts: Parts) {
+        parts.dialler = dialler
+        parts.path.use(dialler)
+        parts.names.use(dialler, server: parts.cluster.dnsAddress)
+    }
+
+    private func apply(_ cluster: ClusterInfo) async {
+        guard let parts else { return }
+        let (request, namespace) = (request, namespace)
+        let routes = (try? Self.routes(cluster, request)) ?? []
+        _ = try? await eventLoop.submit {
+            let mapped = request.mappedNamespaces
+            let namespaces = mapped.isEmpty ? cluster.namespaces : cluster.namespaces.filter(mapped.contains)
+            parts.value.resolver.policy = DNSPolicy(
+                clusterDomain: cluster.clusterDomain.isEmpty ? "cluster.local" : cluster.clusterDomain,
+                namespace: namespace,
+                namespaces: namespaces,
+                subnets: routes
+            )
+            parts.value.path.route(routes)
+            if parts.value.cluster.dnsAddress != cluster.dnsAddress {
+                parts.value.names.use(parts.value.dialler, server: cluster.dnsAddress)
+            }
+            parts.value.cluster = cluster
+        }.get()
+    }
+
+    /// A dial inside the isolated namespaces, for handlers that run there.
+    private static func inside(_ device: any WorkstationDevice, _ eventLoop: any EventLoop) -> LocalTargets.InsideDial {
+        { destination, done in
+            guard let address = InternetAddress(destination.host) else { return done(nil) }
+            let bound = NIOLoopBound(done, eventLoop: eventLoop)
+            Task {
+                let endpoint = InternetEndpoint(address, port: destination.port)
+                let socket = await device.dialInside(endpoint)
+                eventLoop.execute {
+                    guard let socket else { return bound.value(nil) }
+                    TunnelSocket.bootstrap(eventLoop, timeout: .seconds(1))
+                        .withConnectedSocket(socket.take())
+                        .whenComplete { bound.value(try? $0.get()) }
+                }
+            }
+        }
+    }
+
+    /// The subnets that are routed: the cluster's and `--also-proxy`.
+    private static func routes(
+        _ cluster: ClusterInfo,
+        _ request: ConnectRequest
+    ) throws(DaemonFailure) -> [InternetPrefix] {
+        var routes: [InternetPrefix] = []
+        for text in request.alsoProxy {
+            guard let prefix = InternetPrefix(text) else {
+                throw DaemonFailure(.invalid, "--also-proxy \(text) is no subnet; write 10.1.0.0/16")
+            }
+            routes.append(prefix)
+        }
+        routes += (cluster.serviceSubnets + cluster.podSubnets).compactMap { InternetPrefix($0) }
+        var seen: Set<InternetPrefix> = []
+        return routes.filter { seen.insert($0).inserted }
+    }
+}
