@@ -63,7 +63,7 @@ package struct FieldSelector: Sendable, Equatable {
     package func matches(_ object: JSONValue) -> Bool {
         self.requirements.allSatisfy { requirement in
             let value: String =
-                switch object.at(path: requirement.path[...]) {
+                switch object.value(at: requirement.path[...]) {
                 case .string(let text): text
                 case .integer(let number): "\(number)"
                 case .bool(let flag): "\(flag)"

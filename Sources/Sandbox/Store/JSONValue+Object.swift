@@ -3,7 +3,7 @@ package import Cluster
 /// What Kubernetes objects have in common, read from and written to their JSON.
 extension JSONValue {
     /// The value at a path of keys, if every step is an object that has the key.
-    package func at(path: ArraySlice<String>) -> JSONValue? {
+    package func value(at path: ArraySlice<String>) -> JSONValue? {
         var value = self
         for key in path {
             guard case .object(let fields) = value, let next = fields[key] else { return nil }
@@ -37,7 +37,7 @@ extension JSONValue {
 
     /// Writes the value at a path if there is none yet, or null.
     package mutating func setDefault(_ path: String..., to value: JSONValue) {
-        switch self.at(path: path[...]) {
+        switch self.value(at: path[...]) {
         case .none, .some(.null): self.set(path: path[...], to: value)
         default: break
         }
@@ -68,6 +68,6 @@ extension JSONValue {
 
     /// The string values of the object at a path.
     package func texts(_ path: String...) -> [String: String] {
-        self.at(path: path[...])?.object?.compactMapValues(\.string) ?? [:]
+        self.value(at: path[...])?.object?.compactMapValues(\.string) ?? [:]
     }
 }
