@@ -155,7 +155,7 @@ let package = Package(
         ),
         .testTarget(
             name: "NetworkTests",
-            dependencies: ["Network", "Kernel", "Message", nioCore, nioPosix],
+            dependencies: ["Network", "Kernel", "Message", nioCore, nioPosix, nioEmbedded],
             path: "Tests/Network",
             swiftSettings: settings
         ),

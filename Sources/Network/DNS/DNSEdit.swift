@@ -54,6 +54,16 @@ enum DNSEdit {
         return bytes + [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0]
     }
 
+    /// The response to a query that `withRoom` has changed, as one to the query before: without EDNS.
+    static func withoutRoom(_ response: [UInt8], for query: [UInt8]) -> [UInt8] {
+        guard query.count >= 12, query.network16(10) == 0, var message = DNSMessage(response),
+            message.additionals.contains(where: { $0.type == 41 })
+        else { return response }
+        message.additionals.removeAll { $0.type == 41 }
+        let wire = message.wire
+        return wire.count > 65_535 ? response : wire
+    }
+
     /// A query for another name.
     static func query(_ bytes: [UInt8], for name: DNSName) -> [UInt8]? {
         guard var message = DNSMessage(bytes) else { return nil }
@@ -64,19 +74,33 @@ enum DNSEdit {
     /// The response to a query for another name, as if the query's own name had been asked for.
     ///
     /// What exceeds `limit` bytes is dropped and the response marked as truncated.
-    static func response(_ bytes: [UInt8], asked name: DNSName, queried: DNSName, limit: Int) -> [UInt8]? {
+    static func response(
+        _ bytes: [UInt8],
+        to query: [UInt8],
+        asked name: DNSName,
+        queried: DNSName,
+        limit: Int
+    ) -> [UInt8]? {
         guard var message = DNSMessage(bytes), message.question.name == queried else { return nil }
         message.question.name = name
         for index in message.answers.indices where message.answers[index].name == queried {
             message.answers[index].name = name
         }
-        let wire = message.wire
-        guard wire.count > limit else { return wire }
-        message.answers = []
-        message.authorities = []
-        message.additionals = message.additionals.filter { $0.type == 41 }
-        message.flags |= 0x0200
-        return message.wire
+        var wire = message.wire
+        if wire.count > limit {
+            message.answers = []
+            message.authorities = []
+            message.additionals = message.additionals.filter { $0.type == 41 }
+            message.flags |= 0x0200
+            wire = message.wire
+        }
+        // The question as it was written: some clients mix cases and insist on finding them again.
+        let end = 12 + name.wire.count
+        var offset = 12
+        if query.count >= end, wire.count >= end, DNSName.read(query, at: &offset) == name, offset == end {
+            wire.replaceSubrange(12..<end, with: query[12..<end])
+        }
+        return wire
     }
 
     /// The largest datagram that the sender of a query takes.

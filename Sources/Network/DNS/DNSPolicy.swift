@@ -63,6 +63,8 @@ package struct DNSPolicy: Hashable, Sendable {
         guard let first = labels.first, let last = labels.last else { return .upstream }
         // Proxy discovery asks for wpad under every suffix; the cluster must never be able to answer it.
         guard first != Array("wpad".utf8), !excludedNames.contains(name) else { return .upstream }
+        // Nothing but this machine (RFC 6761, 6.3).
+        guard last != Array("localhost".utf8) else { return .upstream }
         // DNS service discovery is about the local network.
         guard !labels.contains(Array("_dns-sd".utf8)) else { return .upstream }
         if labels.count == 1 {

@@ -97,10 +97,8 @@ package final class DNSResolver {
             if more, code != 0 {
                 if candidates.count > 1 {
                     askCluster(query, name, candidates.dropFirst(), limit, fallback: fallback, done)
-                } else if upstream == nil, code != nil {
-                    done(DNSEdit.failure(query, .nameError))
                 } else {
-                    ask(upstream, query, timeout, done)
+                    askUpstream(query, clusterSaysNo: code == Self.nameError, done)
                 }
                 return
             }
@@ -111,7 +109,23 @@ package final class DNSResolver {
             if candidate == name {
                 done(response)
             } else {
-                done(DNSEdit.response(response, asked: name, queried: candidate, limit: limit))
+                done(DNSEdit.response(response, to: query, asked: name, queried: candidate, limit: limit))
+            }
+        }
+    }
+
+    private static let nameError = UInt8(DNSMessage.Code.nameError.rawValue)
+
+    /// Asks upstream for a name that the cluster does not have, or of which it did not say whether it has it.
+    ///
+    /// Both must have denied the name before a program is told so. Where there is nobody upstream who could know it, the
+    /// cluster's word is enough: offline, a misspelt name must not look like a fault.
+    private func askUpstream(_ query: [UInt8], clusterSaysNo: Bool, _ done: @escaping ([UInt8]?) -> Void) {
+        ask(upstream, query, timeout) { response in
+            if let response {
+                done(clusterSaysNo || response[3] & 0xf != Self.nameError ? response : nil)
+            } else {
+                done(clusterSaysNo ? DNSEdit.failure(query, .nameError) : nil)
             }
         }
     }
@@ -140,7 +154,7 @@ package final class DNSResolver {
         guard let waiting = waiters.removeValue(forKey: key) else { return }
         var answer = response
         if var bytes = response, DNSEdit.capLifetimes(&bytes, to: Self.lifetimeLimit) {
-            answer = bytes
+            answer = key.transport == .stream ? DNSEdit.withoutRoom(bytes, for: waiting[0].query) : bytes
         } else {
             answer = nil
         }

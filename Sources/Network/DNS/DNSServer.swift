@@ -32,6 +32,7 @@ package final class DNSServer {
     package func serveStreams(on listener: Descriptor) -> EventLoopFuture<Void> {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try bound.value.addHandler(to: channel) }
             }
@@ -95,6 +96,7 @@ private final class StreamHandler: ChannelInboundHandler {
     private let resolver: DNSResolver
     private var collected = ByteBuffer()
     private var underWay = 0
+    private var inputIsOver = false
 
     init(_ resolver: DNSResolver) { self.resolver = resolver }
 
@@ -108,17 +110,27 @@ private final class StreamHandler: ChannelInboundHandler {
             }
             underWay += 1
             resolver.answer(Array(message.readableBytesView), over: .stream) { [weak self] answer in
-                self?.underWay -= 1
                 var framed = ByteBuffer(integer: UInt16(truncatingIfNeeded: answer.count))
                 framed.writeBytes(answer)
                 channel.writeAndFlush(framed, promise: nil)
+                self?.answered(on: channel)
             }
         }
         collected.discardReadBytes()
     }
 
+    private func answered(on channel: any Channel) {
+        underWay -= 1
+        if inputIsOver, underWay == 0 { channel.close(promise: nil) }
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        if case .inputClosed? = event as? ChannelEvent {
+            inputIsOver = true
+            if underWay == 0 { context.close(promise: nil) }
+        } else if event is IdleStateHandler.IdleStateEvent {
+            context.close(promise: nil)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

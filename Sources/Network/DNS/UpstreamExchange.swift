@@ -34,7 +34,9 @@ package final class UpstreamExchange: DNSExchange {
         var starts: [EventLoopFuture<any Channel>] = []
         var usable: [InternetAddress] = []
         for address in nameservers {
+            // NIO's own buffers of 2 KiB would cut answers off.
             let bootstrap = DatagramBootstrap(group: eventLoop)
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_535))
             if sockets.isEmpty {
                 starts.append(bootstrap.bind(host: address.family == .v4 ? "0.0.0.0" : "::", port: 0))
             } else {
