@@ -41,7 +41,9 @@ final class AgentLink: @unchecked Sendable {
         self.logger = logger
     }
 
-    /// Keeps the link until the task is cancelled. Waits 250 ms before the next dial, doubling up to 5 s.
+    /// Keeps the link until the task is cancelled.
+    ///
+    /// Waits 250 ms before the next dial, doubling up to 5 s.
     func run(_ agent: TrafficAgent) async {
         var wait = Duration.milliseconds(250)
         var session: Welcome?

@@ -2,7 +2,9 @@ import Actor
 import Call
 import Message
 
-/// Translates between the calls of the command line and the user daemon's actor. Holds nothing else.
+/// Translates between the calls of the command line and the user daemon's actor.
+///
+/// Holds nothing else.
 struct UserDaemonHandler: Sendable {
     let daemon: UserDaemon
     /// Called when a caller wants the daemon to end.

@@ -10,8 +10,9 @@ import NIOPosix
 
 /// `telepresence userd`: the user daemon's process.
 package enum UserDaemonProgram {
-    /// Runs until it is told to stop, by a caller or a signal. Returns the exit status.
-    /// The arguments are `--socket PATH [--log PATH]`.
+    /// Runs until it is told to stop, by a caller or a signal.
+    ///
+    /// Returns the exit status. The arguments are `--socket PATH [--log PATH]`.
     package static func main(_ arguments: [String]) async -> Int32 {
         var options: [String: String] = [:]
         for pair in stride(from: 0, to: arguments.count - 1, by: 2) { options[arguments[pair]] = arguments[pair + 1] }

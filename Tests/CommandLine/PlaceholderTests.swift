@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the CommandLine target has a test bundle") func placeholderCommandLine() {}
