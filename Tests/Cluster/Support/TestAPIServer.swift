@@ -1,7 +1,6 @@
-import Cluster
+@testable import Cluster
 import HTTP2
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 import Synchronization
@@ -174,45 +173,51 @@ final class TestAPIServer: Sendable {
         _ forward: @escaping PodHandler,
         _ refusal: (status: Int, body: JSONValue)?
     ) throws {
-        let upgrader = NIOWebSocketServerUpgrader(
-            maxFrameSize: 1 << 24,
-            shouldUpgrade: { channel, head in
-                guard refusal == nil, head.uri.contains("/portforward?ports=") else {
-                    return channel.eventLoop.makeSucceededFuture(nil)
-                }
-                return channel.eventLoop.makeSucceededFuture(["Sec-WebSocket-Protocol": "v4.channel.k8s.io"])
-            },
-            upgradePipelineHandler: { channel, _ in forward(channel) }
-        )
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in })
-        )
-        try channel.pipeline.syncOperations.addHandler(RefusalHandler(refusal ?? (404, .null)))
+        try channel.pipeline.syncOperations.addHandler(UpgradeHandler(forward, refusal))
     }
 }
 
-/// Answers what was not upgraded.
-private final class RefusalHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+/// Answers an upgrade request, by 101 or a refusal, then gives way to NIO's WebSocket codec.
+private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    private let answer: (status: Int, body: JSONValue)
+    private let forward: TestAPIServer.PodHandler
+    private let refusal: (status: Int, body: JSONValue)?
+    private var head = ByteBuffer()
 
-    init(_ answer: (status: Int, body: JSONValue)) {
-        self.answer = answer
+    init(_ forward: @escaping TestAPIServer.PodHandler, _ refusal: (status: Int, body: JSONValue)?) {
+        self.forward = forward
+        self.refusal = refusal
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .end = unwrapInboundIn(data) else { return }
-        let body = ByteBuffer(bytes: answer.body.serialized())
-        let head = HTTPResponseHead(
-            version: .http1_1,
-            status: HTTPResponseStatus(statusCode: answer.status),
-            headers: ["content-length": String(body.readableBytes)]
-        )
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        head.writeImmutableBuffer(unwrapInboundIn(data))
+        let text = String(buffer: head)
+        guard text.hasSuffix("\r\n\r\n") else { return }
+        if let refusal {
+            let body = refusal.body.text
+            let answer = "HTTP/1.1 \(refusal.status) No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            return
+        }
+        let marker = "Sec-WebSocket-Key: "
+        let key = text.split(separator: "\r\n").first { $0.hasPrefix(marker) }?.dropFirst(marker.count) ?? ""
+        let accept = Base64.encode(SHA1.digest(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
+        let answer =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Accept: \(accept)\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n"
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+        let channel = context.channel
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(WebSocketFrameEncoder())
+            try pipeline.addHandler(ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 24)))
+        } catch {
+            channel.close(promise: nil)
+        }
+        forward(channel).whenFailure { _ in channel.close(promise: nil) }
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 }
 
