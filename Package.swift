@@ -132,6 +132,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Load for scripts/bench.
+        .executableTarget(
+            name: "bench-load",
+            dependencies: ["Kernel"],
+            path: "Benchmarks/Load",
+            swiftSettings: settings
+        ),
+
         .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], path: "Tests/TLS", swiftSettings: settings),
         .testTarget(
