@@ -133,6 +133,9 @@ package final class APIServer: Sendable {
 
     /// The body as JSON; 400 and 415.
     func body(_ request: APIRequest, anyType: Bool = false) throws(StatusError) -> JSONValue {
+        if request.contentType == "application/vnd.kubernetes.protobuf" {
+            return try ProtobufReader.object(request.body)
+        }
         if !anyType, !["", "application/json"].contains(request.contentType) {
             throw .unsupportedMediaType(
                 "the body of the request was in an unknown format - accepted media types include: application/json"

@@ -1,6 +1,8 @@
 import NIOCore
 
-/// One connection into a pod, as a port-forward uses it. Confined to the event loop that the port-forward is on.
+/// One connection into a pod, as a port-forward uses it.
+///
+/// Confined to the event loop that the port-forward is on.
 final class PodSocket: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -11,7 +13,7 @@ final class PodSocket: ChannelInboundHandler {
         var readComplete: () -> Void
         /// The pod sends no more.
         var end: () -> Void
-        /// All over; with an error when the connection broke. Called once.
+        /// All over; with an error when the connection broke; called once.
         var close: ((any Error)?) -> Void
         /// There is room again, or none.
         var writability: () -> Void

@@ -1,6 +1,8 @@
 import NIOCore
 
-/// Takes WebSocket frames from a client apart (RFC 6455), passing payload on as it comes. Pure.
+/// Takes WebSocket frames from a client apart (RFC 6455), passing payload on as it comes.
+///
+/// Pure: no input or output of its own.
 struct WebSocketReader {
     /// What was found.
     enum Event: Equatable {
