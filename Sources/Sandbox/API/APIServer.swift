@@ -34,7 +34,7 @@ package final class APIServer: Sendable {
     func portForward(_ request: APIRequest) throws(StatusError) -> (namespace: String, pod: String) {
         let info = RequestInfo(request)
         guard case .resource(let resource) = info.target, resource.kind == .pods, resource.subresource == "portforward"
-        else { throw .badRequest("Upgrade request required") }
+        else { throw .noSuchResource }
         let user = try self.authenticator.user(of: request)
         // A WebSocket comes as GET, but to open a connection is to create something.
         try self.authorizer.demand(user, self.attributes(resource, verb: "create"))

@@ -93,7 +93,7 @@ package final class ObjectAPI: Sendable {
 
     /// What every namespace has: the default account, and the cluster's authority.
     private func furnish(namespace: String) {
-        // Either may exist already when a namespace is made again while its old content still goes.
+        // Whichever exists already stays.
         _ = try? self.store.create(
             .serviceAccounts,
             ["metadata": ["name": "default"]],
@@ -289,6 +289,7 @@ package final class ObjectAPI: Sendable {
                         ]
                     )
                 }
+                if kind == .services { new = ServiceAllocator.carry(from: old, to: new) }
                 try Validation.check(kind, new, old: old)
                 self.note(old, &new, kind, options, subresource: "")
             }
@@ -386,7 +387,14 @@ package final class ObjectAPI: Sendable {
                 dryRun: options.dryRun
             )
         )
-        return try self.store.delete(kind, namespace: namespace, name: name, options: options)
+        let deletion = try self.store.delete(kind, namespace: namespace, name: name, options: options)
+        // What every namespace has comes back, as its controllers would see to it.
+        if case .removed = deletion, [.configMaps, .serviceAccounts].contains(kind), !options.dryRun,
+            self.store.find(.namespaces, name: namespace)?.isTerminating == false
+        {
+            self.furnish(namespace: namespace)
+        }
+        return deletion
     }
 
     /// Takes a namespace's finalizer away, so that it goes; its controller calls this once the namespace is empty.

@@ -34,6 +34,17 @@ struct ServiceAllocator {
     /// The n-th address of the range.
     func address(_ index: UInt32) -> String { Self.text(self.base + index) }
 
+    /// A replacement that names no address keeps the one that the Service has.
+    static func carry(from old: JSONValue, to new: JSONValue) -> JSONValue {
+        guard new.at("spec", "type")?.string != "ExternalName", new.at("spec", "clusterIP")?.string ?? "" == "" else {
+            return new
+        }
+        var service = new
+        service.set("spec", "clusterIP", to: old.at("spec", "clusterIP"))
+        service.set("spec", "clusterIPs", to: old.at("spec", "clusterIPs"))
+        return service
+    }
+
     /// The Service with addresses and node ports; `others` are all Services but this one.
     func allocate(_ service: JSONValue, old: JSONValue?, others: [JSONValue]) throws(StatusError) -> JSONValue {
         var service = service
