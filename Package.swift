@@ -169,7 +169,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Kubeconfig", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket],
+            dependencies: ["Cluster", "Kubeconfig", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging],
             path: "Tests/Cluster",
             swiftSettings: settings
         ),

@@ -1,0 +1,36 @@
+internal import FoundationEssentials
+
+/// Tells the API server whose certificates the webhook shows.
+package enum WebhookRegistration {
+    /// The name of the MutatingWebhookConfiguration.
+    package static let name = "telepresence-agent-injector"
+    /// The path of the MutatingWebhookConfiguration on the API server.
+    package static let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/" + name
+
+    /// The merge patch (RFC 7386) that sets `caBundle` of every webhook in a configuration.
+    ///
+    /// A merge patch replaces the list as a whole: the patch carries the list as it was read, and the version that it was read
+    /// with, so that a change by somebody else in between is a conflict (409), to be read and tried again.
+    ///
+    /// - Parameters:
+    ///   - configuration: the object as the API server gave it.
+    ///   - authority: the CA certificate, PEM.
+    /// - Returns: The patch, or nil when everything is as it should be.
+    package static func patch(configuration: JSONValue, authority: [UInt8]) -> JSONValue? {
+        let bundle = JSONValue.string(Data(authority).base64EncodedString())
+        guard let old = configuration["webhooks"]?.array, !old.isEmpty else { return nil }
+        let new = old.map { webhook in
+            var webhook = webhook
+            var client = webhook["clientConfig"] ?? .emptyObject
+            client["caBundle"] = bundle
+            webhook["clientConfig"] = client
+            return webhook
+        }
+        guard new != old else { return nil }
+        var patch: JSONValue = ["webhooks": .array(new)]
+        if let version = configuration.at("metadata", "resourceVersion") {
+            patch["metadata"] = ["resourceVersion": version]
+        }
+        return patch
+    }
+}

@@ -1,0 +1,39 @@
+import Cluster
+import Foundation
+import Testing
+
+/// The manifests in k8s/, as kustomize reads them.
+@Suite struct ManifestTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private static let kubectl = ["/usr/local/bin/kubectl", "/usr/bin/kubectl"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
+    @Test("kubectl kustomize reads k8s/base, with the names that the code relies on", .enabled(if: kubectl != nil))
+    func kustomize() throws {
+        let process = Process()
+        process.executableURL = URL(filePath: try #require(Self.kubectl))
+        process.arguments = ["kustomize", "k8s/base"]
+        process.currentDirectoryURL = Self.root
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let kinds = text.split(separator: "\n").filter { $0.hasPrefix("kind: ") }.map { $0.dropFirst(6) }
+        #expect(
+            Set(kinds) == [
+                "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Service",
+                "Deployment", "MutatingWebhookConfiguration",
+            ]
+        )
+        #expect(text.contains("name: \(WebhookRegistration.name)\n"))
+        for variable in [AgentEnvironment.podName, AgentEnvironment.podNamespace, AgentEnvironment.podAddress] {
+            #expect(text.contains("- name: \(variable)\n"))
+        }
+        #expect(!text.contains("verbs:\n  - '*'"))
+    }
+}
