@@ -1,4 +1,4 @@
-/// Sub-commands that programs start themselves, and that must run before the process has a second thread.
+/// Sub-commands that must run before the process has a second thread.
 package enum HiddenProgram {
     /// Runs the hidden sub-command that the words after the program's name ask for.
     ///
@@ -6,6 +6,7 @@ package enum HiddenProgram {
     package static func run(_ arguments: some Collection<String>) -> Int32? {
         switch arguments.first {
         case IsolationHolder.command: IsolationHolder.main()
+        case Janitor.command: Janitor.main()
         case NamespaceEntry.command: NamespaceEntry.main(Array(arguments.dropFirst()))
         default: nil
         }

@@ -17,7 +17,7 @@ struct Main {
             wait { await UserDaemonProgram.main(rest) }
         case HiddenCommand.rootDaemon:
             DetachedDaemon.enter()
-            wait { await RootDaemonProgram.main(rest) }
+            exit(RootDaemonProgram.main(rest))
         default:
             wait {
                 await Telepresence.main()

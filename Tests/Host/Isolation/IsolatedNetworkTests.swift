@@ -61,11 +61,10 @@ struct IsolatedNetworkTests {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let copy = directory + "/telepresence"
-        try FileManager.default.copyItem(atPath: Programs.path(), toPath: copy)
         chmod(directory, 0o755)
         let script = """
             mount --make-rprivate / && mount -t tmpfs tmpfs /dev/net && mknod /dev/net/tun c 10 200 &&
-            chmod 666 /dev/net/tun && exec setpriv --reuid 65534 --regid 65534 --clear-groups \(copy) isolate-holder
+            chmod 666 /dev/net/tun && cp \(try Programs.path()) \(copy) && exec setpriv --reuid 65534 --regid 65534 --clear-groups \(copy) isolate-holder
             """
         let network = try IsolatedNetwork.start(executable: "/usr/bin/unshare", arguments: ["-m", "sh", "-c", script])
         defer { network.stop() }

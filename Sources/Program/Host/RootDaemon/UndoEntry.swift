@@ -1,0 +1,45 @@
+import Kernel
+
+/// One thing that must be taken away again, as a line of text for the janitor.
+enum UndoEntry: Hashable, Sendable, CustomStringConvertible {
+    /// A network interface.
+    case link(String)
+
+    /// A routing rule.
+    case rule(RoutingRule)
+
+    var description: String {
+        switch self {
+        case .link(let name): "link \(name)"
+        case .rule(let rule):
+            "rule \(rule.priority) \(rule.destination.map { "\($0)" } ?? (rule.family == .v4 ? "-4" : "-6")) \(rule.table)"
+        }
+    }
+
+    /// Reads a line; nil when it is none.
+    init?(_ line: some StringProtocol) {
+        let words = line.split(separator: " ")
+        switch (words.first, words.count) {
+        case ("link", 2): self = .link(String(words[1]))
+        case ("rule", 4):
+            guard let priority = UInt32(words[1]), let destination = InternetPrefix(words[2]),
+                let table = UInt32(words[3])
+            else { return nil }
+            let family = destination.address.family
+            self = .rule(RoutingRule(family: family, priority: priority, destination: destination, table: table))
+        default: return nil
+        }
+    }
+
+    /// Takes the thing away.
+    ///
+    /// What is gone already is fine.
+    func undo(_ netlink: RouteSocket) {
+        switch self {
+        case .link(let name):
+            if let index = try? netlink.index(of: name) { try? netlink.deleteLink(index) }
+        case .rule(let rule):
+            try? netlink.delete(rule)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Call
+import Foundation
+import Glibc
+import HTTP2
+import Kernel
+import Message
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import Host
+
+/// A workstation in a namespace of its own, with a gateway and a resolver, and the real root daemon in it.
+///
+/// ```
+///   eth0 192.168.77.2/24 -- default via 192.168.77.1, resolver 192.168.77.53
+/// ```
+final class RootDaemonBench: Sendable {
+    let namespace: NetworkNamespace
+    let directory: String
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    var socket: String { directory + "/rootd.sock" }
+
+    init() throws {
+        namespace = try NetworkNamespace.create()
+        directory = "/tmp/rootd-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try "nameserver 192.168.77.53\n".write(toFile: directory + "/resolv.conf", atomically: true, encoding: .utf8)
+        try namespace.run { () throws(SystemError) in
+            let netlink = try RouteSocket()
+            try netlink.addPair("eth0", peer: "far0")
+            for name in ["eth0", "far0"] { try netlink.setUp(try netlink.index(of: name), true) }
+            let link = try netlink.index(of: "eth0")
+            try netlink.addAddress(link, InternetAddress(v4: 0xc0a8_4d02), length: 24)
+            guard let any = InternetPrefix("0.0.0.0/0") else { return }
+            try netlink.add(NetworkRoute(to: any, gateway: InternetAddress(v4: 0xc0a8_4d01), link: link))
+        }
+        // IPv6 link-local addresses come late by themselves; they are no part of the comparison.
+    }
+
+    func close() async throws {
+        try await group.shutdownGracefully()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    /// Starts the daemon and waits until it listens.
+    func startDaemon() throws -> pid_t {
+        let words = ["rootd", "--socket", socket, "--allow-uid", "0", "--resolv-conf", directory + "/resolv.conf"]
+        let program = try Programs.path()
+        let process = try namespace.run { () throws(SystemError) in try HostProgram.spawn(program, words) }
+        for _ in 0..<5000 {
+            if let probe = try? UnixSockets.connect(socket + ".fds") {
+                probe.close()
+                if (try? UnixSockets.connect(socket)) != nil { return process }
+            }
+            usleep(1000)
+        }
+        throw SystemError("start", "rootd", code: ETIMEDOUT)
+    }
+
+    /// The daemon's exit status.
+    func wait(for process: pid_t) -> Int32 {
+        var status: CInt = 0
+        waitpid(process, &status, 0)
+        return status
+    }
+
+    /// A link to the daemon.
+    func connect() async throws -> Link {
+        try await ClientBootstrap(group: group).connect(unixDomainSocketPath: socket)
+            .flatMap { Link.start(on: $0, role: .client) }
+            .get()
+    }
+
+    func fetch(_ token: [UInt8]) throws -> [Descriptor] {
+        let client = try UnixSockets.connect(socket + ".fds")
+        try UnixSockets.send(token, descriptors: [], over: client)
+        return try UnixSockets.receive(over: client, capacity: 1).descriptors
+    }
+
+    /// Everything that the daemon could have changed, as the system's own tools show it.
+    func snapshot() throws -> String {
+        try [
+            ["/usr/sbin/ip", "rule"], ["/usr/sbin/ip", "-6", "rule"],
+            ["/usr/sbin/ip", "route", "show", "table", "all"], ["/usr/sbin/ip", "-br", "link"],
+            ["/usr/sbin/nft", "list", "ruleset"],
+        ].map { try output($0) }.joined(separator: "--\n")
+    }
+
+    /// Waits until the snapshot is as before; the last one otherwise.
+    func settles(to before: String) throws -> String {
+        var now = try snapshot()
+        for _ in 0..<100 where now != before {
+            usleep(50_000)
+            now = try snapshot()
+        }
+        return now
+    }
+
+    func output(_ words: [String]) throws -> String {
+        let pipe = try Descriptor.pipe()
+        try namespace.run { () throws(SystemError) in
+            var actions = posix_spawn_file_actions_t()
+            posix_spawn_file_actions_init(&actions)
+            defer { posix_spawn_file_actions_destroy(&actions) }
+            posix_spawn_file_actions_adddup2(&actions, pipe.writing.rawValue, 1)
+            var list: [UnsafeMutablePointer<CChar>?] = words.map { word in strdup(word) } + [nil]
+            defer { for word in list { free(word) } }
+            var process: pid_t = 0
+            let code = posix_spawn(&process, words[0], &actions, nil, &list, environ)
+            guard code == 0 else { throw SystemError("start", words[0], code: code) }
+            pipe.writing.close()
+            var status: CInt = 0
+            waitpid(process, &status, 0)
+        }
+        var collected: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = read(pipe.reading.rawValue, &buffer, buffer.count)
+            if count <= 0 { break }
+            collected += buffer[..<count]
+        }
+        return String(decoding: collected, as: UTF8.self)
+    }
+}
