@@ -42,6 +42,7 @@ let package = Package(
     targets: [
         // C libraries and what Swift cannot call itself.
         .target(name: "CKernel", path: "Sources/Shims/CKernel"),
+        .target(name: "CSandbox", path: "Sources/Shims/CSandbox"),
         .systemLibrary(
             name: "CNghttp2",
             path: "Sources/Shims/CNghttp2",
@@ -96,7 +97,7 @@ let package = Package(
         .target(
             name: "Sandbox",
             dependencies: [
-                "Cluster", "HTTP2", "TLS", "Kernel", "CZlib",
+                "Cluster", "HTTP2", "TLS", "Kernel", "CZlib", "CSandbox",
                 nioCore, nioPosix, nioHTTP1, nioWebSocket, logging, deque,
             ],
             swiftSettings: settings
