@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -106,3 +107,8 @@ int csb_set_window_size(int descriptor, unsigned short rows, unsigned short colu
     struct winsize size = {rows, columns, 0, 0};
     return ioctl(descriptor, TIOCSWINSZ, &size);
 }
+
+int csb_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data) {
+    return mount(source, target, type, flags, data);
+}
+int csb_unmount_lazily(const char *target) { return umount2(target, MNT_DETACH); }

@@ -49,3 +49,6 @@ ssize_t csb_receive(int socket, void *bytes, size_t count, int *descriptors, int
 /// ioctl(TIOCSCTTY).
 int csb_set_controlling_terminal(int descriptor);
 int csb_set_window_size(int descriptor, unsigned short rows, unsigned short columns);
+int csb_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+/// umount2(MNT_DETACH).
+int csb_unmount_lazily(const char *target);
