@@ -1,5 +1,5 @@
 import Cluster
-import Kernel
+package import Kernel
 
 /// Keeps the node's rules and the cluster's DNS as Services and endpoints say.
 ///

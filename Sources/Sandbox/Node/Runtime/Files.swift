@@ -79,4 +79,22 @@ enum Files {
         }
         return found.isEmpty ? root : root + "/" + found.joined(separator: "/")
     }
+
+    /// Removes a directory and all below it; what cannot be removed stays.
+    static func removeTree(_ path: String) {
+        guard Files.kind(path) == S_IFDIR, let directory = opendir(path) else {
+            unlink(path)
+            return
+        }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        closedir(directory)
+        for name in names { self.removeTree("\(path)/\(name)") }
+        rmdir(path)
+    }
 }

@@ -11,9 +11,12 @@ package final class PodRuntimeClient: Sendable {
     /// The node's network namespace.
     package let node: NetworkNamespace
     private let control: Mutex<ControlSocket>
+    /// Opens when the runtime process has ended.
+    private let ended: Latch
 
-    private init(control: ControlSocket, node: NetworkNamespace) {
+    private init(control: ControlSocket, ended: Latch, node: NetworkNamespace) {
         self.control = Mutex(control)
+        self.ended = ended
         self.node = node
     }
 
@@ -22,9 +25,11 @@ package final class PodRuntimeClient: Sendable {
         let (own, other) = try ControlSocket.pair()
         // The death signal that the child asks for comes when the thread that made it ends: so that one never does.
         let otherDescriptor = other.descriptor
+        let ended = Latch()
         do throws(SystemError) {
             let thread = try DedicatedThread.start {
                 Self.spawn(program, otherDescriptor)
+                ended.open()
             }
             pthread_detach(thread)
         } catch {
@@ -35,7 +40,7 @@ package final class PodRuntimeClient: Sendable {
         else {
             throw RuntimeError("the pod runtime did not start (root is needed)", code: 0)
         }
-        return PodRuntimeClient(control: own, node: NetworkNamespace(Descriptor(network)))
+        return PodRuntimeClient(control: own, ended: ended, node: NetworkNamespace(Descriptor(network)))
     }
 
     private static func spawn(_ program: String, _ control: CInt) {
@@ -58,8 +63,13 @@ package final class PodRuntimeClient: Sendable {
         var status: CInt = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         // Without it nothing can run, and all that ran is gone.
-        let text = Array("sandbox: the pod runtime ended\n".utf8)
-        _ = write(2, text, text.count)
+        if csb_exit_status(status) != 0 { StandardError.write("sandbox: the pod runtime ended unexpectedly") }
+    }
+
+    /// Ends the runtime process, and with it every pod.
+    package func stop() {
+        self.control.withLock { _ = shutdown($0.descriptor, CInt(SHUT_RDWR)) }
+        self.ended.wait()
     }
 
     /// Makes a pod's first process in fresh namespaces; `network` is shared with the node when asked for.

@@ -53,25 +53,7 @@ struct PodVolumes {
                     throw RuntimeError("symlink in volume \(name)")
                 }
             }
-            if let before { Self.removeTree("\(root)/\(before)") }
+            if let before { Files.removeTree("\(root)/\(before)") }
         }
-    }
-
-    /// Removes a directory that `prepare` made and all below it.
-    private static func removeTree(_ path: String) {
-        guard Files.kind(path) == S_IFDIR, let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        closedir(directory)
-        for name in names { self.removeTree("\(path)/\(name)") }
-        rmdir(path)
     }
 }

@@ -1,0 +1,44 @@
+extension ImageTable {
+    /// The images that every sandbox has: the product's programs beside the sandbox's own, and the sample app's.
+    ///
+    /// `binaries` is the directory of the sandbox's program, `scripts` that of the sample's programs, if it was found.
+    package static func standard(binaries: String, scripts: String?) -> ImageTable {
+        var table = ImageTable()
+        for name in ["traffic", "telepresence", "sandbox"] {
+            table.add(
+                "telepresence/\(name)",
+                Image(entrypoint: ["\(binaries)/\(name)"], directory: binaries, shown: [binaries])
+            )
+        }
+        table.add(
+            "sample/echo", Image(entrypoint: ["\(binaries)/sandbox", "sample-echo"], directory: binaries, shown: [binaries])
+        )
+        // The machine's own programs.
+        table.add("sandbox/tools", Image(entrypoint: ["/bin/sh"]))
+        guard let scripts else { return table }
+        for name in ["frontend", "backend"] {
+            table.add(
+                "sample/\(name)",
+                Image(
+                    entrypoint: ["/usr/bin/env", "python3", "-S", "-E", "\(scripts)/sample-\(name)"],
+                    directory: nil,
+                    shown: [scripts]
+                )
+            )
+        }
+        return table
+    }
+
+    /// The directory of the sample's programs: `scripts` in the tree that the sandbox was built from or started in.
+    package static func findScripts(binaries: String, workingDirectory: String) -> String? {
+        var candidates = ["\(workingDirectory)/scripts"]
+        // .build/debug is a link into .build/PLATFORM/debug.
+        var directory = binaries[...]
+        for _ in 0..<5 {
+            candidates.append("\(directory)/scripts")
+            guard let slash = directory.lastIndex(of: "/") else { break }
+            directory = directory[..<slash]
+        }
+        return candidates.first { Files.kind("\($0)/sample-backend") != nil }
+    }
+}
