@@ -20,7 +20,9 @@ struct Up: AsyncParsableCommand {
     var port: UInt16 = 0
     @Option(help: "Also write the administrator's kubeconfig there.")
     var kubeconfig: String?
-    @Option(help: ArgumentHelp("A program, or a directory of programs, that stands for an image.", valueName: "name=path"))
+    @Option(
+        help: ArgumentHelp("A program, or a directory of programs, that stands for an image.", valueName: "name=path")
+    )
     var image: [String] = []
     @Flag(help: "Go on in the background; end it with: sandbox down.")
     var detach = false

@@ -20,7 +20,9 @@ struct DaemonSetController: Sendable {
 
     private func reconcile(_ key: ObjectKey) async throws(StatusError) {
         let store = self.api.store
-        guard let set = store.find(.daemonSets, namespace: key.namespace, name: key.name), !set.isTerminating else { return }
+        guard let set = store.find(.daemonSets, namespace: key.namespace, name: key.name), !set.isTerminating else {
+            return
+        }
         let hash = (set.at("spec", "template") ?? .emptyObject).contentHash
         let pods = set.controlled(store.items(.pods, namespace: key.namespace))
         for pod in pods where !pod.isTerminating {
@@ -32,7 +34,10 @@ struct DaemonSetController: Sendable {
         }
         if pods.isEmpty {
             let pod = (set.at("spec", "template") ?? .emptyObject).pod(
-                owner: set, .daemonSets, name: nil, labels: ["controller-revision-hash": hash]
+                owner: set,
+                .daemonSets,
+                name: nil,
+                labels: ["controller-revision-hash": hash]
             )
             let created = try await self.api.create(.pods, pod, namespace: key.namespace)
             self.events.record(set, "SuccessfulCreate", "Created pod: \(created.name)")

@@ -53,7 +53,13 @@ struct DeploymentController: Sendable {
 
     private static func revision(_ set: JSONValue) -> Int { set.annotations[self.revision].flatMap { Int($0) } ?? 0 }
 
-    private func make(_ deployment: JSONValue, _ template: JSONValue, _ name: String, _ hash: String, revision: Int)
+    private func make(
+        _ deployment: JSONValue,
+        _ template: JSONValue,
+        _ name: String,
+        _ hash: String,
+        revision: Int
+    )
         async throws(StatusError) -> JSONValue
     {
         var template = template
@@ -97,7 +103,12 @@ struct DeploymentController: Sendable {
 
     // MARK: Scaling
 
-    private func scale(_ deployment: JSONValue, _ current: JSONValue, _ old: [JSONValue], _ desired: Int)
+    private func scale(
+        _ deployment: JSONValue,
+        _ current: JSONValue,
+        _ old: [JSONValue],
+        _ desired: Int
+    )
         async throws(StatusError)
     {
         if deployment.at("spec", "strategy", "type")?.string == "Recreate" {
@@ -136,14 +147,20 @@ struct DeploymentController: Sendable {
         }
         let direction = wanted > before ? "up" : "down"
         self.events.record(
-            deployment, "ScalingReplicaSet",
+            deployment,
+            "ScalingReplicaSet",
             "Scaled \(direction) replica set \(set.name) from \(before) to \(wanted)"
         )
     }
 
     // MARK: Status
 
-    private func report(_ deployment: JSONValue, _ current: String?, _ desired: Int, _ loop: ControllerLoop)
+    private func report(
+        _ deployment: JSONValue,
+        _ current: String?,
+        _ desired: Int,
+        _ loop: ControllerLoop
+    )
         throws(StatusError)
     {
         let store = self.api.store
@@ -162,7 +179,8 @@ struct DeploymentController: Sendable {
                 $0.string ?? $0.int.map(String.init) ?? "25%"
             } ?? "0"
         )
-        let least = deployment.at("spec", "strategy", "type")?.string == "Recreate" ? desired : desired - rules.unavailable
+        let least =
+            deployment.at("spec", "strategy", "type")?.string == "Recreate" ? desired : desired - rules.unavailable
         let complete = updated == desired && total == desired && available == desired
         let name = current ?? ""
         let limit = deployment.at("spec", "progressDeadlineSeconds")?.integer ?? 600
@@ -176,15 +194,24 @@ struct DeploymentController: Sendable {
                 "unavailableReplicas": .integer(Int64(max(0, total - available, desired - available))),
             ]
             // Zeros are left out, as Kubernetes does.
-            for (key, value) in status.object ?? [:] where value.int == 0 && key != "observedGeneration" { status[key] = nil }
+            for (key, value) in status.object ?? [:] where value.int == 0 && key != "observedGeneration" {
+                status[key] = nil
+            }
             var conditions = old.at("status", "conditions")?.array ?? []
             conditions =
                 available >= least
                 ? Conditions.set(
-                    conditions, "Available", true, "MinimumReplicasAvailable", "Deployment has minimum availability."
+                    conditions,
+                    "Available",
+                    true,
+                    "MinimumReplicasAvailable",
+                    "Deployment has minimum availability."
                 )
                 : Conditions.set(
-                    conditions, "Available", false, "MinimumReplicasUnavailable",
+                    conditions,
+                    "Available",
+                    false,
+                    "MinimumReplicasUnavailable",
                     "Deployment does not have minimum availability."
                 )
             let before = conditions.first { $0["type"]?.string == "Progressing" }
@@ -194,19 +221,29 @@ struct DeploymentController: Sendable {
                 || old.at("status", "observedGeneration")?.integer != deployment.generation
             if complete {
                 conditions = Conditions.set(
-                    conditions, "Progressing", true, "NewReplicaSetAvailable",
+                    conditions,
+                    "Progressing",
+                    true,
+                    "NewReplicaSetAvailable",
                     "ReplicaSet \"\(name)\" has successfully progressed."
                 )
             } else if moved || before == nil || before?["reason"]?.string == "NewReplicaSetAvailable" {
                 conditions.removeAll { $0["type"]?.string == "Progressing" && moved }
                 conditions = Conditions.set(
-                    conditions, "Progressing", true, "ReplicaSetUpdated", "ReplicaSet \"\(name)\" is progressing."
+                    conditions,
+                    "Progressing",
+                    true,
+                    "ReplicaSetUpdated",
+                    "ReplicaSet \"\(name)\" is progressing."
                 )
             } else if let since = before?["lastUpdateTime"]?.string.flatMap(Timestamp.parse),
                 Timestamp.seconds() - since >= limit
             {
                 conditions = Conditions.set(
-                    conditions, "Progressing", false, "ProgressDeadlineExceeded",
+                    conditions,
+                    "Progressing",
+                    false,
+                    "ProgressDeadlineExceeded",
                     "ReplicaSet \"\(name)\" has timed out progressing."
                 )
             }

@@ -37,7 +37,9 @@ struct EndpointsController: Sendable {
             _ = try? store.delete(.endpoints, namespace: key.namespace, name: key.name)
             return
         }
-        guard !service.texts("spec", "selector").isEmpty, service.at("spec", "type")?.string != "ExternalName" else { return }
+        guard !service.texts("spec", "selector").isEmpty, service.at("spec", "type")?.string != "ExternalName" else {
+            return
+        }
         let selector = LabelSelector(map: service.at("spec", "selector"))
         let pods = store.items(.pods, namespace: key.namespace, labels: selector).filter {
             $0.at("status", "podIP")?.string?.isEmpty == false
@@ -68,7 +70,11 @@ struct EndpointsController: Sendable {
         }
     }
 
-    private func writeSlices(_ service: JSONValue, _ groups: [[JSONValue]: [JSONValue]], _ early: Bool) throws(StatusError) {
+    private func writeSlices(
+        _ service: JSONValue,
+        _ groups: [[JSONValue]: [JSONValue]],
+        _ early: Bool
+    ) throws(StatusError) {
         let store = self.api.store
         var wanted: [String: JSONValue] = [:]
         for (ports, pods) in groups {
@@ -82,7 +88,9 @@ struct EndpointsController: Sendable {
                         "terminating": .bool(pod.isTerminating),
                     ], "nodeName": .string(NodeContext.nodeName), "targetRef": Self.reference(pod),
                 ]
-                if pod.at("spec", "subdomain")?.string == service.name { endpoint["hostname"] = pod.at("spec", "hostname") }
+                if pod.at("spec", "subdomain")?.string == service.name {
+                    endpoint["hostname"] = pod.at("spec", "hostname")
+                }
                 return endpoint
             }
             wanted[name] = [
@@ -113,7 +121,11 @@ struct EndpointsController: Sendable {
         }
     }
 
-    private func writeEndpoints(_ service: JSONValue, _ groups: [[JSONValue]: [JSONValue]], _ early: Bool)
+    private func writeEndpoints(
+        _ service: JSONValue,
+        _ groups: [[JSONValue]: [JSONValue]],
+        _ early: Bool
+    )
         throws(StatusError)
     {
         var subsets: [JSONValue] = []
@@ -141,7 +153,10 @@ struct EndpointsController: Sendable {
             "metadata": [
                 "name": .string(service.name),
                 "labels": JSONValue(
-                    stringMap: service.labels.merging(["endpoints.kubernetes.io/managed-by": "endpoint-controller"]) { _, new in new }
+                    stringMap: service.labels.merging(["endpoints.kubernetes.io/managed-by": "endpoint-controller"]) {
+                        _,
+                        new in new
+                    }
                 ),
             ], "subsets": .array(subsets),
         ]

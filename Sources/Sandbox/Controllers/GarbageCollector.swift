@@ -41,7 +41,8 @@ struct GarbageCollector: Sendable {
 
     private func find(_ path: String) -> (ResourceKind, JSONValue)? {
         let parts = path.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 4, let kind = ResourceKind.all.first(where: { $0.group == parts[0] && $0.plural == parts[1] }),
+        guard parts.count == 4,
+            let kind = ResourceKind.all.first(where: { $0.group == parts[0] && $0.plural == parts[1] }),
             let object = self.api.store.find(kind, namespace: parts[2], name: parts[3])
         else { return nil }
         return (kind, object)
@@ -53,7 +54,8 @@ struct GarbageCollector: Sendable {
             guard
                 let kind = ResourceKind.all.first(where: {
                     $0.kind == reference["kind"]?.string
-                        && $0.group == (reference["apiVersion"]?.string ?? "").split(separator: "/").dropLast().first ?? ""
+                        && $0.group == (reference["apiVersion"]?.string ?? "").split(separator: "/").dropLast().first
+                            ?? ""
                 })
             else { return true }
             let owner = self.api.store.find(kind, namespace: object.namespace, name: reference["name"]?.string ?? "")
@@ -63,13 +65,18 @@ struct GarbageCollector: Sendable {
 
     private func dependents(of uid: String) -> [(ResourceKind, JSONValue)] {
         ResourceKind.all.filter { $0.stored && $0 != .events }.flatMap { kind in
-            self.api.store.items(kind).filter { $0.ownerReferences.contains { $0["uid"]?.string == uid } }.map { (kind, $0) }
+            self.api.store.items(kind).filter { $0.ownerReferences.contains { $0["uid"]?.string == uid } }.map {
+                (kind, $0)
+            }
         }
     }
 
     private func delete(_ kind: ResourceKind, _ object: JSONValue) async {
         _ = try? await self.api.delete(
-            kind, namespace: object.namespace, name: object.name, options: DeleteOptions(uid: object.uid)
+            kind,
+            namespace: object.namespace,
+            name: object.name,
+            options: DeleteOptions(uid: object.uid)
         )
     }
 
@@ -79,7 +86,12 @@ struct GarbageCollector: Sendable {
         }
     }
 
-    private func finish(_ kind: ResourceKind, _ object: JSONValue, _ loop: ControllerLoop, _ key: ObjectKey)
+    private func finish(
+        _ kind: ResourceKind,
+        _ object: JSONValue,
+        _ loop: ControllerLoop,
+        _ key: ObjectKey
+    )
         async throws(StatusError)
     {
         let dependents = self.dependents(of: object.uid)
@@ -98,7 +110,9 @@ struct GarbageCollector: Sendable {
             if dependents.isEmpty { return try self.release(kind, object, "foregroundDeletion") }
             for (kind, dependent) in dependents where !dependent.isTerminating {
                 _ = try? await self.api.delete(
-                    kind, namespace: dependent.namespace, name: dependent.name,
+                    kind,
+                    namespace: dependent.namespace,
+                    name: dependent.name,
                     options: DeleteOptions(uid: dependent.uid, propagation: .foreground)
                 )
             }

@@ -60,7 +60,11 @@ struct JobController: Sendable {
                 status["completionTime"] = .string(Timestamp.now())
                 status["conditions"] = .array(
                     Conditions.set(
-                        conditions, "Complete", true, "CompletionsReached", "Reached expected number of succeeded pods",
+                        conditions,
+                        "Complete",
+                        true,
+                        "CompletionsReached",
+                        "Reached expected number of succeeded pods",
                         updated: false
                     )
                 )
@@ -68,12 +72,20 @@ struct JobController: Sendable {
                 status["conditions"] = .array(
                     late
                         ? Conditions.set(
-                            conditions, "Failed", true, "DeadlineExceeded", "Job was active longer than specified deadline",
+                            conditions,
+                            "Failed",
+                            true,
+                            "DeadlineExceeded",
+                            "Job was active longer than specified deadline",
                             updated: false
                         )
                         : Conditions.set(
-                            conditions, "Failed", true, "BackoffLimitExceeded",
-                            "Job has reached the specified backoff limit", updated: false
+                            conditions,
+                            "Failed",
+                            true,
+                            "BackoffLimitExceeded",
+                            "Job has reached the specified backoff limit",
+                            updated: false
                         )
                 )
             }

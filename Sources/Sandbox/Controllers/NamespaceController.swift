@@ -9,7 +9,9 @@ struct NamespaceController: Sendable {
         let loop = ControllerLoop("namespace", store: self.api.store)
         loop.watchOwn(.namespaces)
         await loop.run { key throws(StatusError) in
-            guard let namespace = self.api.store.find(.namespaces, name: key.name), namespace.isTerminating else { return }
+            guard let namespace = self.api.store.find(.namespaces, name: key.name), namespace.isTerminating else {
+                return
+            }
             var left = 0
             for kind in ResourceKind.all where kind.namespaced && kind.stored {
                 for object in self.api.store.items(kind, namespace: key.name) {

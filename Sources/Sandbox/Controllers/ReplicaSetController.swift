@@ -29,7 +29,9 @@ struct ReplicaSetController: Sendable {
             while pods.count < wanted {
                 do throws(StatusError) {
                     let pod = try await self.api.create(
-                        .pods, template.pod(owner: set, .replicaSets, name: nil), namespace: key.namespace
+                        .pods,
+                        template.pod(owner: set, .replicaSets, name: nil),
+                        namespace: key.namespace
                     )
                     pods.append(pod)
                     self.events.record(set, "SuccessfulCreate", "Created pod: \(pod.name)")
@@ -63,7 +65,12 @@ struct ReplicaSetController: Sendable {
         }
     }
 
-    private func report(_ set: JSONValue, _ pods: [JSONValue], _ failure: StatusError?, _ loop: ControllerLoop)
+    private func report(
+        _ set: JSONValue,
+        _ pods: [JSONValue],
+        _ failure: StatusError?,
+        _ loop: ControllerLoop
+    )
         throws(StatusError)
     {
         let settle = set.at("spec", "minReadySeconds")?.integer ?? 0
@@ -83,8 +90,12 @@ struct ReplicaSetController: Sendable {
             if let failure {
                 status["conditions"] = .array(
                     Conditions.set(
-                        old.at("status", "conditions")?.array ?? [], "ReplicaFailure", true, "FailedCreate",
-                        failure.message, updated: false
+                        old.at("status", "conditions")?.array ?? [],
+                        "ReplicaFailure",
+                        true,
+                        "FailedCreate",
+                        failure.message,
+                        updated: false
                     )
                 )
             }

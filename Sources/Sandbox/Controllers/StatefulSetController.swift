@@ -20,7 +20,9 @@ struct StatefulSetController: Sendable {
 
     private func reconcile(_ key: ObjectKey) async throws(StatusError) {
         let store = self.api.store
-        guard let set = store.find(.statefulSets, namespace: key.namespace, name: key.name), !set.isTerminating else { return }
+        guard let set = store.find(.statefulSets, namespace: key.namespace, name: key.name), !set.isTerminating else {
+            return
+        }
         let pods = set.controlled(store.items(.pods, namespace: key.namespace))
         let wanted = set.at("spec", "replicas")?.int ?? 1
         let hash = (set.at("spec", "template") ?? .emptyObject).contentHash
@@ -46,7 +48,13 @@ struct StatefulSetController: Sendable {
     }
 
     /// One step: comes back whenever there is something to wait for.
-    private func work(_ set: JSONValue, _ pods: [JSONValue], _ wanted: Int, _ hash: String, parallel: Bool)
+    private func work(
+        _ set: JSONValue,
+        _ pods: [JSONValue],
+        _ wanted: Int,
+        _ hash: String,
+        parallel: Bool
+    )
         async throws(StatusError)
     {
         let byName = Dictionary(pods.map { ($0.name, $0) }) { first, _ in first }
@@ -69,7 +77,9 @@ struct StatefulSetController: Sendable {
                 return
             }
         }
-        let surplus = pods.filter { Self.ordinal($0, set) >= wanted }.sorted { Self.ordinal($0, set) > Self.ordinal($1, set) }
+        let surplus = pods.filter { Self.ordinal($0, set) >= wanted }.sorted {
+            Self.ordinal($0, set) > Self.ordinal($1, set)
+        }
         for pod in surplus {
             if !pod.isTerminating { _ = try? await self.api.delete(.pods, namespace: set.namespace, name: pod.name) }
             if !parallel { return }
@@ -79,7 +89,9 @@ struct StatefulSetController: Sendable {
         for ordinal in (first..<max(first, wanted)).reversed() {
             guard let pod = byName["\(set.name)-\(ordinal)"] else { return }
             if pod.labels["controller-revision-hash"] != hash {
-                if !pod.isTerminating { _ = try? await self.api.delete(.pods, namespace: set.namespace, name: pod.name) }
+                if !pod.isTerminating {
+                    _ = try? await self.api.delete(.pods, namespace: set.namespace, name: pod.name)
+                }
                 return
             }
             if pod.readySince == nil { return }
@@ -105,7 +117,10 @@ struct StatefulSetController: Sendable {
         }
         if !claims.isEmpty {
             self.events.record(
-                set, "ClaimsInMemory", "the sandbox keeps volume claims in memory, as long as their pod", warning: true
+                set,
+                "ClaimsInMemory",
+                "the sandbox keeps volume claims in memory, as long as their pod",
+                warning: true
             )
             pod.set("spec", "volumes", to: .array((pod.at("spec", "volumes")?.array ?? []) + claims))
         }

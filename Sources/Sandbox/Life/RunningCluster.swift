@@ -16,7 +16,13 @@ package final class RunningCluster: Sendable {
     private let runtime: PodRuntimeClient
     private let tasks: [Task<Void, Never>]
 
-    private init(server: String, api: ObjectAPI, access: NodeAccess, runtime: PodRuntimeClient, tasks: [Task<Void, Never>]) {
+    private init(
+        server: String,
+        api: ObjectAPI,
+        access: NodeAccess,
+        runtime: PodRuntimeClient,
+        tasks: [Task<Void, Never>]
+    ) {
         self.server = server
         self.api = api
         self.access = access
@@ -39,7 +45,9 @@ package final class RunningCluster: Sendable {
             let late = LateNode()
             let store = ObjectStore()
             let api = ObjectAPI(
-                store: store, access: late.access, authorityPEM: authority.certificatePEM,
+                store: store,
+                access: late.access,
+                authorityPEM: authority.certificatePEM,
                 serviceSubnet: NodeNetwork.serviceRange
             )
             try await api.bootstrap(host: NodeNetwork.node.description, port: 6443)
@@ -51,7 +59,11 @@ package final class RunningCluster: Sendable {
                 logs: state.logs,
                 token: { namespace, account, audiences, seconds, pod, _ throws(StatusError) in
                     try api.tokens.issue(
-                        serviceAccount: account, namespace: namespace, audiences: audiences, lifetime: Int64(seconds), pod: pod
+                        serviceAccount: account,
+                        namespace: namespace,
+                        audiences: audiences,
+                        lifetime: Int64(seconds),
+                        pod: pod
                     ).token
                 }
             )
@@ -90,7 +102,36 @@ package final class RunningCluster: Sendable {
         _ authority: CertificateAuthority,
         _ network: NodeNetwork
     ) async throws -> String {
-        "https://\(configuration.address):\(configuration.port)"
+        let identity = try authority.issue(
+            commonName: "kube-apiserver",
+            dnsNames: [
+                "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+                "kubernetes.default.svc.cluster.local",
+            ],
+            ipAddresses: Array(
+                Set(["127.0.0.1", "::1", "10.96.0.1", NodeNetwork.node.description, configuration.address])
+            ),
+            usage: .server
+        )
+        let tls = try APIListener.tls(identity: identity, authorityPEM: authority.certificatePEM)
+        let server = APIServer(api: api, access: access)
+        let outer = try await APIListener.start(
+            server: server,
+            host: configuration.address,
+            port: Int(configuration.port),
+            tls: tls
+        )
+        let socket = try network.namespace.listenTCP(InternetEndpoint(NodeNetwork.node, port: 6443))
+        try socket.setNonBlocking(true)
+        _ = try await APIListener.start(
+            server: server,
+            host: NodeNetwork.node.description,
+            port: 6443,
+            tls: tls,
+            socket: socket.take()
+        )
+        let host = configuration.address.contains(":") ? "[\(configuration.address)]" : configuration.address
+        return "https://\(host):\(outer.port)"
     }
 
     private static func writeKubeconfigs(
@@ -104,13 +145,18 @@ package final class RunningCluster: Sendable {
         try state.write(
             state.kubeconfig,
             KubeconfigText.make(
-                server: server, authority: ca, user: "admin",
+                server: server,
+                authority: ca,
+                user: "admin",
                 credential: .certificate(chain: admin.certificateChainPEM, key: admin.privateKeyPEM)
             )
         )
         let users: [(file: String, user: UserInfo, expires: Int64?)] = [
             ("token", UserInfo(name: "token-admin", groups: ["system:masters", "system:authenticated"]), nil),
-            ("expired", UserInfo(name: "expired", groups: ["system:masters", "system:authenticated"]), Timestamp.seconds() - 3600),
+            (
+                "expired", UserInfo(name: "expired", groups: ["system:masters", "system:authenticated"]),
+                Timestamp.seconds() - 3600
+            ),
             ("nobody", UserInfo(name: "nobody", groups: ["system:authenticated"]), nil),
         ]
         for (file, user, expires) in users {

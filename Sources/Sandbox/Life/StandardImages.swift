@@ -11,7 +11,8 @@ extension ImageTable {
             )
         }
         table.add(
-            "sample/echo", Image(entrypoint: ["\(binaries)/sandbox", "sample-echo"], directory: binaries, shown: [binaries])
+            "sample/echo",
+            Image(entrypoint: ["\(binaries)/sandbox", "sample-echo"], directory: binaries, shown: [binaries])
         )
         // The machine's own programs.
         table.add("sandbox/tools", Image(entrypoint: ["/bin/sh"]))

@@ -25,7 +25,8 @@ package struct StateDirectory: Sendable {
             let process = Int32(String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? ""),
             kill(process, 0) == 0,
             // Process numbers come round again: another program may have it by now.
-            let command = Files.read("/proc/\(process)/cmdline"), String(decoding: command, as: UTF8.self).contains("sandbox")
+            let command = Files.read("/proc/\(process)/cmdline"),
+            String(decoding: command, as: UTF8.self).contains("sandbox")
         else { return nil }
         return process
     }
@@ -33,7 +34,10 @@ package struct StateDirectory: Sendable {
     /// Makes the directory and takes it for this process.
     package func open() throws(RuntimeError) {
         if let process = self.runningProcess {
-            throw RuntimeError("a sandbox already runs in \(self.path) (process \(process)); end it with: sandbox down --state \(self.path)", code: 0)
+            throw RuntimeError(
+                "a sandbox already runs in \(self.path) (process \(process)); end it with: sandbox down --state \(self.path)",
+                code: 0
+            )
         }
         try Files.makeDirectories(self.path, mode: 0o755)
         try Files.write(self.processFile, Array("\(getpid())\n".utf8))
@@ -59,7 +63,9 @@ package struct StateDirectory: Sendable {
 
     /// Removes what the sandbox made.
     package func remove() {
-        for name in ["sandbox.pid", "kubeconfig", "kubeconfig-token", "kubeconfig-expired", "kubeconfig-nobody", "ca.crt"] {
+        for name in [
+            "sandbox.pid", "kubeconfig", "kubeconfig-token", "kubeconfig-expired", "kubeconfig-nobody", "ca.crt",
+        ] {
             unlink("\(self.path)/\(name)")
         }
         Files.removeTree(self.logs)

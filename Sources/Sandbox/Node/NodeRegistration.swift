@@ -38,7 +38,12 @@ enum NodeRegistration {
                     ["type": "Hostname", "address": .string(NodeContext.nodeName)],
                 ], "capacity": capacity, "allocatable": capacity,
                 "conditions": [
-                    condition("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+                    condition(
+                        "MemoryPressure",
+                        false,
+                        "KubeletHasSufficientMemory",
+                        "kubelet has sufficient memory available"
+                    ),
                     condition("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
                     condition("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
                     condition("Ready", true, "KubeletReady", "kubelet is posting ready status"),
@@ -60,7 +65,9 @@ enum NodeRegistration {
         ]
         let metadata: JSONValue = [
             "name": "kube-dns",
-            "labels": ["k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"],
+            "labels": [
+                "k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS",
+            ],
         ]
         try await api.create(
             .services,

@@ -86,7 +86,9 @@ struct NodeFixture {
         let name = "run-\(Identifiers.suffix())"
         try await self.run(name, command, spec: spec, container: container)
         try await self.wait("end of \(command)") {
-            ["Succeeded", "Failed"].contains(self.store.find(.pods, namespace: "default", name: name)?.at("status", "phase")?.string ?? "")
+            ["Succeeded", "Failed"].contains(
+                self.store.find(.pods, namespace: "default", name: name)?.at("status", "phase")?.string ?? ""
+            )
         }
         return try await self.log(name)
     }

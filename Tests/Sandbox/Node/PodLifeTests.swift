@@ -12,8 +12,11 @@ struct PodLifeTests {
         try await NodeFixture.with { node in
             let began = ContinuousClock.now
             let text = try await node.output(
-                of: "hostname; id -u; cat /proc/self/cgroup >/dev/null; ls /proc | grep -c '^[0-9]'; cat /etc/resolv.conf; ip -4 -o addr show eth0 | grep -o 10.244[0-9.]*; touch /only-here; echo $GREETING",
-                container: ["env": [["name": "WORLD", "value": "world"], ["name": "GREETING", "value": "hello $(WORLD)"]]]
+                of:
+                    "hostname; id -u; cat /proc/self/cgroup >/dev/null; ls /proc | grep -c '^[0-9]'; cat /etc/resolv.conf; ip -4 -o addr show eth0 | grep -o 10.244[0-9.]*; touch /only-here; echo $GREETING",
+                container: [
+                    "env": [["name": "WORLD", "value": "world"], ["name": "GREETING", "value": "hello $(WORLD)"]]
+                ]
             )
             let lines = text.split(separator: "\n").map(String.init)
             #expect(lines[0].hasPrefix("run-"))
@@ -46,7 +49,8 @@ struct PodLifeTests {
                 namespace: "default"
             )
             try await node.wait("available replicas") {
-                node.store.find(.deployments, namespace: "default", name: "echo")?.at("status", "availableReplicas")?.int == 2
+                node.store.find(.deployments, namespace: "default", name: "echo")?.at("status", "availableReplicas")?
+                    .int == 2
             }
             print("two replicas took \(ContinuousClock.now - began)")
             try await node.wait("endpoints") {

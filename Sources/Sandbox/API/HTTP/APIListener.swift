@@ -41,14 +41,17 @@ package final class APIListener: Sendable {
     }
 
     /// Listens; port 0 takes any free one, and nil for `tls` speaks plainly (tests).
+    ///
+    /// A `socket` that listens already, such as one in another network namespace, is taken over in place of host and port.
     package static func start(
         server: APIServer,
         host: String,
         port: Int,
-        tls: TLSContext?
+        tls: TLSContext?,
+        socket: CInt? = nil
     ) async throws -> APIListener {
         let connections = Connections()
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 1024).serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: false)
@@ -66,7 +69,12 @@ package final class APIListener: Sendable {
                     }
                 }
             }
-            .bind(host: host, port: port).get()
+        let channel =
+            if let socket {
+                try await bootstrap.withBoundSocket(socket).get()
+            } else {
+                try await bootstrap.bind(host: host, port: port).get()
+            }
         return APIListener(channel: channel, port: channel.localAddress?.port ?? port, connections: connections)
     }
 

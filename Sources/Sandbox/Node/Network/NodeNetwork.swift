@@ -91,7 +91,7 @@ package final class NodeNetwork: Sendable {
         let base = (Self.gateway.v4 ?? 0) - 1
         let found = self.used.withLock { used -> UInt32? in
             for step in 1...253 {
-                let last = (used.last - 1 + UInt32(step)) % 253 + 2
+                let last = (used.last + 251 + UInt32(step)) % 253 + 2
                 if used.addresses.insert(base + last).inserted {
                     used.last = last
                     return base + last

@@ -23,7 +23,9 @@ struct ServiceState {
         self.namespaces = namespaces
     }
 
-    private func slices(_ service: JSONValue) -> [JSONValue] { self.slices["\(service.namespace)/\(service.name)"] ?? [] }
+    private func slices(_ service: JSONValue) -> [JSONValue] {
+        self.slices["\(service.namespace)/\(service.name)"] ?? []
+    }
 
     /// Endpoints that are ready, of one slice.
     private static func ready(_ slice: JSONValue) -> [JSONValue] {
@@ -93,7 +95,8 @@ struct ServiceState {
     }
 
     private func addPort(_ zone: inout DNSZone, _ name: String, _ port: JSONValue, target: String) {
-        guard let label = port["name"]?.string, !label.isEmpty, let number = port["port"]?.int.flatMap({ UInt16(exactly: $0) })
+        guard let label = port["name"]?.string, !label.isEmpty,
+            let number = port["port"]?.int.flatMap({ UInt16(exactly: $0) })
         else { return }
         let transport = (port["protocol"]?.string ?? "TCP").lowercased()
         zone.add("_\(label)._\(transport).\(name)", .service(port: number, target: target))
