@@ -1,5 +1,5 @@
 import Actor
-import Foundation
+import FoundationEssentials
 import Glibc
 import Kernel
 import Logging
@@ -31,11 +31,11 @@ final class IsolatedDevice: WorkstationDevice {
             throw DaemonFailure(.failed, "the isolated network cannot be made: \(error)")
         }
         network.withLock { $0 = made }
-        let watch = Thread { [self] in
+        let watch = try? DedicatedThread.start { [self] in
             made.waitForEnd()
             if network.withLock({ $0 === made }) { lost("the process that holds the isolated network has ended") }
         }
-        watch.start()
+        if let watch { pthread_detach(watch) }
         return DeviceParts(
             facts: NetworkFacts(
                 interface: made.interface,

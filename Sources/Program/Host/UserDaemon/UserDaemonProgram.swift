@@ -1,6 +1,7 @@
 import Actor
 import Call
-import Foundation
+import FoundationEssentials
+import Glibc
 import HTTP2
 import Kernel
 import Logging
@@ -17,7 +18,8 @@ package enum UserDaemonProgram {
         var options: [String: String] = [:]
         for pair in stride(from: 0, to: arguments.count - 1, by: 2) { options[arguments[pair]] = arguments[pair + 1] }
         guard let socket = options["--socket"] else {
-            FileHandle.standardError.write(Data("userd: --socket PATH is missing\n".utf8))
+            let message = Array("userd: --socket PATH is missing\n".utf8)
+            _ = message.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             return 64
         }
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }

@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Architecture target has a test bundle") func placeholderArchitecture() {}
