@@ -1,4 +1,6 @@
-/// How far each ReplicaSet of a Deployment may go in one step of a rolling update. Pure; follows the Deployment controller.
+/// How far each ReplicaSet of a Deployment may go in one step of a rolling update.
+///
+/// Pure; follows the Deployment controller.
 struct RollingUpdate: Equatable, Sendable {
     /// A ReplicaSet's numbers.
     struct Replicas: Equatable, Sendable {

@@ -30,7 +30,9 @@ package final class RunningCluster: Sendable {
         self.tasks = tasks
     }
 
-    /// Starts everything; comes back when the API answers and the node is ready. `progress` is told each step.
+    /// Starts everything; comes back when the API answers and the node is ready.
+    ///
+    /// `progress` is told each step.
     package static func start(
         _ configuration: ClusterConfiguration,
         progress: (String) -> Void

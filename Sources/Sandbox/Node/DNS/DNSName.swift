@@ -1,6 +1,8 @@
 /// Names in DNS messages (RFC 1035, 3.1): text in lower case without the last dot.
 enum DNSName {
-    /// Reads a name, following compression; nil when it is malformed. Moves `offset` past it.
+    /// Reads a name, following compression; nil when it is malformed.
+    ///
+    /// Moves `offset` past it.
     static func read(_ bytes: [UInt8], _ offset: inout Int) -> String? {
         var labels: [String] = []
         var at = offset

@@ -47,7 +47,9 @@ struct Probe: Sendable {
         self.failureThreshold = max(1, probe["failureThreshold"]?.int ?? 3)
     }
 
-    /// Asks over the network from the node's namespace; nil is yes, else what went wrong. Blocks.
+    /// Asks over the network from the node's namespace; nil is yes, else what went wrong.
+    ///
+    /// Blocks.
     ///
     /// A probe by HTTPS only asks whether the port takes a connection.
     func ask(_ node: NetworkNamespace, address: String) -> String? {

@@ -1,4 +1,6 @@
-/// The node's rules that make Services: what kube-proxy is to a real node. A pure function of the Services' ports.
+/// The node's rules that make Services: what kube-proxy is to a real node.
+///
+/// A pure function of the Services' ports.
 ///
 /// New connections to a cluster address (from pods and from the node itself) or to a node port are sent to a random ready
 /// endpoint; those to a port without one are refused; a pod that reaches itself through its Service sees the node as

@@ -1,6 +1,8 @@
 import Cluster
 
-/// How a container of a pod is to run: its specification as the pod runtime takes it. A pure function of objects.
+/// How a container of a pod is to run: its specification as the pod runtime takes it.
+///
+/// A pure function of objects.
 enum ContainerPlan {
     private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

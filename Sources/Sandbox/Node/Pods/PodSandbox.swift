@@ -34,7 +34,9 @@ final class PodSandbox: Sendable {
         self.network = network
     }
 
-    /// Makes the pod's first process. Blocks for some milliseconds.
+    /// Makes the pod's first process.
+    ///
+    /// Blocks for some milliseconds.
     static func make(
         _ runtime: PodRuntimeClient,
         hostname: String,

@@ -5,7 +5,9 @@ import Glibc
 struct ContainerProcess {
     let spec: ContainerSpec
 
-    /// Becomes the program. Comes back only by throwing.
+    /// Becomes the program.
+    ///
+    /// Comes back only by throwing.
     func become() throws(RuntimeError) {
         if self.spec.terminal { csb_set_controlling_terminal(0) }
         // A missing working directory is made, as container runtimes do.

@@ -7,7 +7,9 @@ import Glibc
 /// A message is four bytes of length (big-endian), then the JSON text. Descriptors travel with its first byte. All
 /// calls block; one reader and any number of writers at a time, each message written by one `send`.
 package struct ControlSocket: Sendable {
-    /// The socket. Closing it is the owner's affair.
+    /// The socket.
+    ///
+    /// Closing it is the owner's affair.
     package let descriptor: CInt
 
     /// The longest message that is taken, in bytes.
@@ -28,7 +30,9 @@ package struct ControlSocket: Sendable {
         return (ControlSocket(descriptor: ends[0]), ControlSocket(descriptor: ends[1]))
     }
 
-    /// Sends one message. The descriptors stay open here.
+    /// Sends one message.
+    ///
+    /// The descriptors stay open here.
     package func send(_ value: JSONValue, descriptors: [CInt] = []) throws(RuntimeError) {
         let text = value.serialized()
         let size = UInt32(text.count)
@@ -60,7 +64,9 @@ package struct ControlSocket: Sendable {
         }
     }
 
-    /// The next message; nil at the end of the stream. The descriptors are close-on-exec and the caller's.
+    /// The next message; nil at the end of the stream.
+    ///
+    /// The descriptors are close-on-exec and the caller's.
     package func receive() throws(RuntimeError) -> (value: JSONValue, descriptors: [CInt])? {
         var header: [UInt8] = []
         var descriptors: [CInt] = []

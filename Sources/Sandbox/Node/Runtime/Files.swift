@@ -2,7 +2,9 @@ import Glibc
 
 /// The file operations of the pod runtime, without Foundation: it runs between fork and exec.
 enum Files {
-    /// Makes a directory and those above it. What exists is left alone.
+    /// Makes a directory and those above it.
+    ///
+    /// What exists is left alone.
     static func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(RuntimeError) {
         if mkdir(path, mode) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {

@@ -24,7 +24,9 @@ struct PodInit {
         self.volumes = PodVolumes(directory: pod)
     }
 
-    /// Runs until the control socket closes. `hostname` is the pod's; `directory` where its file system may be mounted.
+    /// Runs until the control socket closes.
+    ///
+    /// `hostname` is the pod's; `directory` where its file system may be mounted.
     static func run(control: ControlSocket, hostname: String, directory: String) throws(RuntimeError) {
         csb_set_name("pod-init")
         try checked(sethostname(hostname, hostname.utf8.count), "sethostname")

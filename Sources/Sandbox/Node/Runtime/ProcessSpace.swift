@@ -1,7 +1,9 @@
 import CSandbox
 import Glibc
 
-/// Forking into process namespaces. Only for processes with one thread.
+/// Forking into process namespaces.
+///
+/// Only for processes with one thread.
 enum ProcessSpace {
     /// Forks a child that is in a new process namespace (as its process 1), or in that of the process behind a pidfd.
     ///
