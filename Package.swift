@@ -194,7 +194,10 @@ let package = Package(
         ),
         .testTarget(
             name: "HostTests",
-            dependencies: ["Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "Kernel", nioCore, nioPosix],
+            dependencies: [
+                "Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "TLS", "Cluster", "Kernel",
+                nioCore, nioPosix, logging,
+            ],
             path: "Tests/Host",
             swiftSettings: settings
         ),

@@ -101,6 +101,8 @@ extension Link {
             } else {
                 try pipeline.addHandler(handler)
             }
+            // A caller that had work to do first may have held reading back.
+            try? channel.syncOptions?.setOption(.autoRead, value: true)
         } catch {
             promise.fail(error)
             channel.close(promise: nil)

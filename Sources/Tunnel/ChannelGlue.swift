@@ -11,6 +11,7 @@ package final class ChannelGlue: ChannelDuplexHandler {
     private var readHeld = false
     private var inputEnded = false
     private var outputEnded = false
+    private var failed = false
 
     private init() {}
 
@@ -64,13 +65,17 @@ package final class ChannelGlue: ChannelDuplexHandler {
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .some(.inputClosed) = event as? ChannelEvent, !inputEnded else { return }
         inputEnded = true
-        guard let partner, !partner.outputEnded else { return }
-        partner.outputEnded = true
-        partner.context?.flush()
-        partner.context?.close(mode: .output, promise: nil)
+        partner?.endOutput()
+    }
+
+    private func endOutput() {
+        guard !outputEnded, let context else { return }
+        outputEnded = true
+        OutputEnd.send(context)
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failed = true
         context.close(promise: nil)
     }
 
@@ -79,8 +84,9 @@ package final class ChannelGlue: ChannelDuplexHandler {
         self.partner = nil
         partner.partner = nil
         guard let other = partner.context else { return }
-        if inputEnded, partner.inputEnded {
-            other.close(promise: nil)
+        // An end of file that comes after this side's output was closed is told by closing alone.
+        if outputEnded, inputEnded || !failed {
+            partner.endOutput()
         } else {
             SocketReset.close(other.channel)
         }

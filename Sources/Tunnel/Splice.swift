@@ -22,6 +22,7 @@ package final class Splice: ChannelDuplexHandler {
     private var socketEnded = false
     private var streamEnded = false
     private var streamOver = false
+    private var failed = false
 
     private init(_ stream: HTTP2Stream) {
         self.stream = stream
@@ -92,12 +93,18 @@ package final class Splice: ChannelDuplexHandler {
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failed = true
         abort(.connectError)
         context.close(promise: nil)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         // Closed without having ended in order: the other end must not take it for an end of file.
+        if streamEnded, !socketEnded, !failed, !streamOver {
+            // The end of file that came after the output was closed is told by closing alone.
+            socketEnded = true
+            stream.end()
+        }
         if !streamOver, !(socketEnded && streamEnded) { abort(.cancel) }
         release()
     }
@@ -129,8 +136,7 @@ package final class Splice: ChannelDuplexHandler {
     private func streamEnd() {
         guard !streamEnded, let context else { return }
         streamEnded = true
-        context.flush()
-        context.close(mode: .output, promise: nil)
+        OutputEnd.send(context)
     }
 
     private func streamWritable() {

@@ -9,4 +9,6 @@ package struct JoinedSession: Sendable {
     ///
     /// It ends when the session is over or when the receiver is too slow.
     package let outbound: AsyncStream<ManagerMessage>
+    /// Ends when the link is to be given up at once, whatever is still to be sent.
+    package let ended: AsyncStream<Never>
 }

@@ -101,10 +101,15 @@ extension TrafficManager {
         deliver(machine.engage(id))
         let outcome = await waiting(patience: timeouts.confirmation) { manager -> Attachment? in
             guard let attachment = manager.machine[id] else { return Attachment(state: .error, message: "removed") }
-            return manager.machine.isSettled(id) ? attachment : nil
+            guard manager.machine.isSettled(id) else { return nil }
+            // Only then does the next request really reach the workstation.
+            return attachment.state != .active || manager.isReachable(session) ? attachment : nil
         }
         guard let outcome else {
             guard !Task.isCancelled else { throw ManagerFailure(.aborted, "the request was given up") }
+            guard isReachable(session) else {
+                throw ManagerFailure(.unavailable, "the workstation has no reverse link to the traffic manager")
+            }
             throw ManagerFailure(.timeout, "the agent has not taken the port over in time")
         }
         guard outcome.state == .active else { throw ManagerFailure(.precondition, outcome.message) }

@@ -13,6 +13,12 @@ package actor TrafficManager {
     private struct Outbound {
         let generation: Int
         let continuation: AsyncStream<ManagerMessage>.Continuation
+        let ended: AsyncStream<Never>.Continuation
+
+        func finish() {
+            continuation.finish()
+            ended.finish()
+        }
     }
 
     let cluster: any ManagedCluster
@@ -28,6 +34,8 @@ package actor TrafficManager {
     var machine = AttachmentMachine()
     private var outbound: [String: Outbound] = [:]
     private var wanted: Set<WorkloadKey> = []
+    /// Whether a session has a reverse link, by the latest word on it.
+    private var reverse: [String: (isUp: Bool, sequence: UInt64)] = [:]
     private var info = ClusterInfo()
     private var requests: [String: [String: Task<Void, Never>]] = [:]
     private var watchers: [UInt64: AsyncStream<Void>.Continuation] = [:]
@@ -57,8 +65,13 @@ package actor TrafficManager {
             of: ManagerMessage.self,
             bufferingPolicy: .bufferingOldest(Self.outboundLimit)
         )
-        outbound[session.id]?.continuation.finish()
-        outbound[session.id] = Outbound(generation: session.generation, continuation: continuation)
+        let (ended, endedContinuation) = AsyncStream.makeStream(of: Never.self)
+        outbound[session.id]?.finish()
+        outbound[session.id] = Outbound(
+            generation: session.generation,
+            continuation: continuation,
+            ended: endedContinuation
+        )
         var welcome = Welcome(
             sessionID: session.id,
             secret: session.secret,
@@ -88,7 +101,7 @@ package actor TrafficManager {
                 restore(spec, for: session.id)
             }
         }
-        return JoinedSession(id: session.id, generation: session.generation, outbound: stream)
+        return JoinedSession(id: session.id, generation: session.generation, outbound: stream, ended: ended)
     }
 
     /// A message of a participant that has joined.
@@ -114,7 +127,7 @@ package actor TrafficManager {
     package func linkLost(_ session: JoinedSession) {
         guard registry.linkLost(session.id, generation: session.generation, now: clock.now) else { return }
         logger.info("link lost", metadata: ["id": "\(session.id)"])
-        outbound.removeValue(forKey: session.id)?.continuation.finish()
+        outbound.removeValue(forKey: session.id)?.finish()
         for task in (requests.removeValue(forKey: session.id) ?? [:]).values { task.cancel() }
         if registry[session.id]?.hello.kind == .agent {
             deliver(machine.agentLost(session.id))
@@ -135,7 +148,7 @@ package actor TrafficManager {
 
     /// Ends every link; participants come back by themselves.
     package func drain() {
-        for (_, entry) in outbound { entry.continuation.finish() }
+        for (_, entry) in outbound { entry.finish() }
         outbound = [:]
     }
 
@@ -144,11 +157,27 @@ package actor TrafficManager {
         registry.proves(identity.sessionID, secret: identity.secret)
     }
 
+    /// The way to a workstation has come up or gone down.
+    ///
+    /// - Parameters:
+    ///   - session: whose workstation.
+    ///   - isUp: connections can be sent to it.
+    ///   - sequence: counts up with every such event, so that late news change nothing.
+    package func reverseLink(of session: String, isUp: Bool, sequence: UInt64) {
+        guard registry[session] != nil, reverse[session]?.sequence ?? 0 < sequence else { return }
+        reverse[session] = (isUp, sequence)
+        for watcher in watchers.values { watcher.yield() }
+    }
+
+    /// Whether connections can be sent to a workstation.
+    func isReachable(_ session: String) -> Bool { reverse[session]?.isUp == true }
+
     private func forget(_ id: String, reason: String) {
         for attachment in machine.held(by: id) { deliver(machine.remove(attachment.id, reason: reason)) }
         deliver(machine.agentLost(id))
         for task in (requests.removeValue(forKey: id) ?? [:]).values { task.cancel() }
-        outbound.removeValue(forKey: id)?.continuation.finish()
+        outbound.removeValue(forKey: id)?.finish()
+        reverse[id] = nil
         _ = registry.remove(id)
     }
 
@@ -313,7 +342,7 @@ package actor TrafficManager {
         if case .dropped = entry.continuation.yield(message) {
             logger.warning("session too slow, cut off", metadata: ["id": "\(id)"])
             outbound[id] = nil
-            entry.continuation.finish()
+            entry.finish()
         }
     }
 

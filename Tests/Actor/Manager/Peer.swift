@@ -26,6 +26,7 @@ actor Peer {
         session = try await manager.join(hello)
         var iterator = session.outbound.makeAsyncIterator()
         if case .welcome(let first)? = await iterator.next() { welcome = first }
+        if hello.kind == .client { await manager.reverseLink(of: session.id, isUp: true, sequence: 1) }
         Task { await self.read() }
     }
 

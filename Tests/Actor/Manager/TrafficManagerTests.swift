@@ -135,6 +135,22 @@ import Testing
         #expect(await cluster.evicted == [])
     }
 
+    @Test("An intercept is there only when the workstation can be reached")
+    func unreachable() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let client = try await client(manager)
+        await manager.reverseLink(of: client.id, isUp: false, sequence: 3)
+        await client.say(request("r1"))
+        try await agent.until { $0.held.count == 1 }
+        // Late news are no news.
+        await manager.reverseLink(of: client.id, isUp: true, sequence: 2)
+        #expect(await client.results["r1"] == nil)
+        await manager.reverseLink(of: client.id, isUp: true, sequence: 4)
+        #expect(try await client.result("r1").code == 0)
+    }
+
     @Test("Two people cannot have one port; after leave the other can")
     func conflict() async throws {
         let manager = manager()

@@ -10,7 +10,9 @@ import TLS
 
 /// `traffic agent`: the sidecar in a pod.
 package enum AgentProgram {
-    /// Runs until SIGTERM. Returns the exit status.
+    /// Runs until SIGTERM.
+    ///
+    /// Returns the exit status.
     ///
     /// Everything it needs is in the environment: `TELEPRESENCE_AGENT_CONFIG` and the variables of `AgentEnvironment`.
     package static func main(_ arguments: [String], logger: Logger) async -> Int32 {

@@ -29,7 +29,6 @@ final class TCPForwarder {
 
     /// Listens on `agentPort` on all addresses.
     func listen(agentPort: Int) async throws -> any Channel {
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -39,7 +38,7 @@ final class TCPForwarder {
             .childChannelOption(.recvAllocator, value: TunnelSocket.readBuffers)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 262_144, high: 1_048_576))
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { bound.value.accepted(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.accepted(channel) }
             }
         do {
             return try await bootstrap.bind(host: "::", port: agentPort).get()
@@ -49,37 +48,45 @@ final class TCPForwarder {
         }
     }
 
-    private func accepted(_ channel: any Channel) {
+    private func accepted(_ channel: any Channel) throws {
+        let input = HeldInput()
+        try channel.pipeline.syncOperations.addHandler(input)
         let route = agent.assumeIsolated { [port] in $0.route(port) }
         guard case .workstation(let target) = route, let dialler = link.dialler else {
-            toApp(channel)
+            toApp(channel, input)
             return
         }
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         dialler.openTCP(
             to: WorkstationFields.destination(target),
             fields: WorkstationFields.fields(target),
             timeout: Self.patience
-        ) { result in
+        ) { [self] result in
             switch result {
-            case .success(let stream): Splice.join(channel, stream)
+            case .success(let stream):
+                Splice.join(channel, stream)
+                input.release()
             case .failure(let failure):
-                let forwarder = bound.value
-                if failure == .timeout { forwarder.agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
-                forwarder.toApp(channel)
+                if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
+                toApp(channel, input)
             }
         }
     }
 
-    private func toApp(_ channel: any Channel) {
+    private func toApp(_ channel: any Channel, _ input: HeldInput) {
+        let held = NIOLoopBound(input, eventLoop: eventLoop)
         TunnelSocket.bootstrap(eventLoop, timeout: .seconds(10))
             .connect(host: appHost, port: Int(port.number))
             .whenComplete { result in
                 switch result {
-                case .success(let app): ChannelGlue.join(channel, app)
+                case .success(let app):
+                    ChannelGlue.join(channel, app)
+                    held.value.release()
                 // The app refuses: so do we, as it would have done itself.
                 case .failure: SocketReset.close(channel)
                 }
             }
     }
 }
+
+// Confined to the loop; only the reference travels, from the task that makes it.
+extension TCPForwarder: @unchecked Sendable {}

@@ -42,12 +42,11 @@ final class UDPForwarder: ChannelInboundHandler {
 
     /// Listens on `agentPort` on all addresses.
     func listen(agentPort: Int) async throws -> any Channel {
-        let bound = NIOLoopBound(self, eventLoop: link.eventLoop)
-        return try await DatagramBootstrap(group: link.eventLoop)
+        try await DatagramBootstrap(group: link.eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                    try channel.pipeline.syncOperations.addHandler(self)
                 }
             }
             .bind(host: "0.0.0.0", port: agentPort).get()
@@ -162,6 +161,9 @@ final class UDPForwarder: ChannelInboundHandler {
         }
     }
 }
+
+// Confined to the loop; only the reference travels, from the task that makes it.
+extension UDPForwarder: @unchecked Sendable {}
 
 /// What the app answers on one flow's socket.
 private final class AppDatagrams: ChannelInboundHandler {

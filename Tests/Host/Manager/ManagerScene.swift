@@ -1,0 +1,90 @@
+import Actor
+import Call
+import HTTP2
+import Logging
+import Message
+import NIOCore
+import NIOPosix
+import TLS
+import Tunnel
+
+@testable import Host
+
+/// A traffic manager on loopback with its own authority; workstations and agents dial it as they do in a cluster.
+final class ManagerScene: Sendable {
+    static let serverName = "traffic-manager.ambassador.svc"
+    static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    let manager: TrafficManager
+    let authority: CertificateAuthority
+    let port: Int
+    private let server: ManagerServer
+    private let socket: any Channel
+
+    init(_ cluster: any ManagedCluster, port: Int = 0, authority: CertificateAuthority? = nil) async throws {
+        let authority = try authority ?? CertificateAuthority(commonName: "test")
+        self.authority = authority
+        manager = TrafficManager(
+            cluster: cluster,
+            version: "test",
+            timeouts: ManagerTimeouts(agentArrival: .seconds(10), poll: .milliseconds(5)),
+            logger: Self.logger
+        )
+        server = try await ManagerServer.make(
+            manager: manager,
+            identity: try authority.issue(commonName: "traffic-manager", dnsNames: [Self.serverName]),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Self.logger
+        )
+        socket = try await server.listen(host: "127.0.0.1", port: port)
+        self.port = socket.localAddress?.port ?? 0
+    }
+
+    /// Ends the manager as a crash would: sockets close.
+    func close() async {
+        try? await socket.close()
+        await server.drain()
+    }
+
+    func dial(_ alpn: String, _ configuration: LinkConfiguration = LinkConfiguration()) async throws -> Link {
+        let context = try TLSContext.client(
+            trust: .authorities(pem: authority.certificatePEM),
+            identity: nil,
+            alpn: [alpn]
+        )
+        return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port)
+            .flatMap { channel in
+                Link.startTLS(
+                    on: channel,
+                    context: context,
+                    dialler: Self.serverName,
+                    configuration: configuration
+                )
+            }.get()
+    }
+
+    /// An agent's link to this manager, running.
+    func agentLink(_ pod: String, _ loop: any EventLoop) throws -> AgentLink {
+        AgentLink(
+            eventLoop: loop,
+            host: "127.0.0.1",
+            port: port,
+            serverName: Self.serverName,
+            context: try TLSContext.client(
+                trust: .authorities(pem: authority.certificatePEM),
+                identity: nil,
+                alpn: ["h2"]
+            ),
+            hello: AgentHello(
+                workloadKind: "Deployment",
+                workloadName: "web",
+                namespace: "default",
+                podName: pod,
+                podIP: "127.0.0.1",
+                containers: [ContainerInfo(name: "app", environment: ["POD": pod])]
+            ),
+            logger: Self.logger
+        )
+    }
+}

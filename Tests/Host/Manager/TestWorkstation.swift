@@ -1,0 +1,122 @@
+import Call
+import HTTP2
+import Message
+import NIOCore
+import NIOPosix
+import Tunnel
+
+/// A workstation: a session, a forward link for calls and tunnels, and a reverse link that dials its own loopback.
+actor TestWorkstation {
+    let link: Link
+    let reverse: Link
+    private(set) var welcome: Welcome
+    private let writer: CallWriter<ParticipantMessage>
+    private var results: [String: RequestResult] = [:]
+    private(set) var attachments: [String: Message.Attachment] = [:]
+    private(set) var isOver = false
+    private var watchers: [CheckedContinuation<Void, Never>] = []
+    private var count = 0
+
+    init(
+        _ scene: ManagerScene,
+        user: String = "ann",
+        resume: Welcome? = nil,
+        secret: [UInt8]? = nil
+    ) async throws {
+        link = try await scene.dial(Link.forward)
+        let (writer, messages) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
+        self.writer = writer
+        let hello = Hello(
+            kind: .client,
+            sessionID: resume?.sessionID ?? "",
+            client: ClientHello(user: user, host: "box", namespace: "default"),
+            secret: resume?.secret ?? []
+        )
+        try await writer.send(.hello(hello))
+        guard case .welcome(let welcome)? = try await messages.next() else { throw CallStatus(.internal, "no welcome") }
+        self.welcome = welcome
+        var router = CallRouter()
+        router.unary(WorkstationCalls.identify) { _, _ in
+            WorkstationIdentity(sessionID: welcome.sessionID, secret: secret ?? welcome.secret)
+        }
+        let calls = router
+        reverse = try await scene.dial(
+            Link.reverse,
+            LinkConfiguration { link in
+                let tunnels = TunnelServer(eventLoop: link.eventLoop) { request, answer in
+                    answer(.dial(request.destination))
+                }
+                link.onStream = { stream, fields, _ in
+                    if !calls.handle(stream, fields), !tunnels.handle(stream, fields) { stream.reset(.refusedStream) }
+                }
+            }
+        )
+        Task {
+            while let message = try? await messages.next() { self.take(message) }
+            self.ended()
+        }
+    }
+
+    private func take(_ message: ManagerMessage) {
+        switch message {
+        case .requestResult(let result): results[result.requestID] = result
+        case .attachmentChange(let change):
+            attachments[change.attachment.id] = change.removed ? nil : change.attachment
+        default: break
+        }
+        wake()
+    }
+
+    private func ended() {
+        isOver = true
+        wake()
+    }
+
+    private func wake() {
+        for watcher in watchers { watcher.resume() }
+        watchers = []
+    }
+
+    func until(_ condition: @Sendable (isolated TestWorkstation) -> Bool) async {
+        while !condition(self) { await withCheckedContinuation { watchers.append($0) } }
+    }
+
+    func intercept(localPort: UInt16, name: String = "web") async throws -> RequestResult {
+        count += 1
+        let id = "r\(count)"
+        let spec = AttachmentSpec(
+            name: name,
+            kind: .intercept,
+            workload: "web",
+            ports: [PortSpec(remote: "p", localPort: localPort)]
+        )
+        try await writer.send(.attachRequest(AttachRequest(requestID: id, spec: spec)))
+        await until { $0.results[id] != nil || $0.isOver }
+        guard let result = results[id] else { throw CallStatus(.unavailable, "session over") }
+        return result
+    }
+
+    func leave(_ name: String = "web") async throws {
+        count += 1
+        let id = "r\(count)"
+        try await writer.send(.detachRequest(DetachRequest(requestID: id, name: name)))
+        await until { $0.results[id] != nil }
+    }
+
+    /// Ends both links, without a word.
+    func cut() {
+        for link in [link, reverse] { link.eventLoop.execute { link.channel.close(promise: nil) } }
+    }
+
+    /// Stops reading from both links, as a workstation does whose network is gone: nothing is closed.
+    func freeze() async throws {
+        for link in [link, reverse] { try await link.channel.setOption(.autoRead, value: false).get() }
+    }
+
+    func thaw() async throws {
+        for link in [link, reverse] {
+            try await link.channel.setOption(.autoRead, value: true).get()
+            link.channel.read()
+        }
+    }
+}
