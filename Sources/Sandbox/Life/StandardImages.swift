@@ -4,15 +4,16 @@ extension ImageTable {
     /// `binaries` is the directory of the sandbox's program, `scripts` that of the sample's programs, if it was found.
     package static func standard(binaries: String, scripts: String?) -> ImageTable {
         var table = ImageTable()
+        let shown = [binaries] + self.libraries()
         for name in ["traffic", "telepresence", "sandbox"] {
             table.add(
                 "telepresence/\(name)",
-                Image(entrypoint: ["\(binaries)/\(name)"], directory: binaries, shown: [binaries])
+                Image(entrypoint: ["\(binaries)/\(name)"], directory: binaries, shown: shown)
             )
         }
         table.add(
             "sample/echo",
-            Image(entrypoint: ["\(binaries)/sandbox", "sample-echo"], directory: binaries, shown: [binaries])
+            Image(entrypoint: ["\(binaries)/sandbox", "sample-echo"], directory: binaries, shown: shown)
         )
         // The machine's own programs.
         table.add("sandbox/tools", Image(entrypoint: ["/bin/sh"]))
@@ -28,6 +29,17 @@ extension ImageTable {
             )
         }
         return table
+    }
+
+    /// Directories of the libraries that this program has loaded, which those beside it need as well.
+    private static func libraries() -> [String] {
+        guard let table = Files.read("/proc/self/maps") else { return [] }
+        let paths = String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
+            guard let slash = line.firstIndex(of: "/"), line.contains("libswift"), let end = line.lastIndex(of: "/")
+            else { return nil }
+            return String(line[slash..<end])
+        }
+        return Array(Set(paths)).sorted()
     }
 
     /// The directory of the sample's programs: `scripts` in the tree that the sandbox was built from or started in.

@@ -24,6 +24,7 @@ package actor Kubelet {
             for kind in [ResourceKind.configMaps, .secrets] {
                 group.addTask { await self.followFiles(kind) }
             }
+            group.addTask { await self.renewTokens() }
         }
     }
 
@@ -82,6 +83,14 @@ package actor Kubelet {
     private func followFiles(_ kind: ResourceKind) async {
         for await event in self.node.store.watch(kind) where event.change == .modified {
             for worker in self.workers.values { await worker.refresh(namespace: event.object.namespace) }
+        }
+    }
+
+    /// Writes new service account tokens before the old ones end, of which none lives less than ten minutes.
+    private func renewTokens() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(420))
+            for worker in self.workers.values { await worker.refresh(namespace: nil) }
         }
     }
 
@@ -171,9 +180,9 @@ extension PodWorker {
     /// The pod's network, once it has one.
     var networkSpace: NetworkNamespace? { self.sandbox?.network }
 
-    /// Lays out again the files of volumes that come from objects of a namespace.
-    func refresh(namespace: String) {
-        guard self.pod.namespace == namespace, self.ending == nil else { return }
+    /// Lays out again the files of volumes, if the pod is in the namespace; nil means any.
+    func refresh(namespace: String?) {
+        guard namespace == nil || self.pod.namespace == namespace, self.ending == nil else { return }
         try? self.layOutVolumes(all: false)
     }
 

@@ -40,7 +40,10 @@ struct ContainerRoot {
         )
         self.bindOtherFileSystems()
         try self.mountOwn()
-        for directory in self.spec.shown where Self.isBelow(directory, Self.own) { try self.show(directory) }
+        for directory in self.spec.shown {
+            self.openWay(to: directory)
+            if Self.isBelow(directory, Self.own) { try self.show(directory) }
+        }
         for (path, text) in self.spec.files { try self.write(path, text) }
         for mount in self.spec.mounts { try self.attach(mount) }
         if self.spec.readOnlyRoot {
@@ -95,6 +98,19 @@ struct ContainerRoot {
             ("/proc/self/fd/2", "stderr"),
         ]
         for (target, name) in links { symlink(target, "\(dev)/\(name)") }
+    }
+
+    /// Lets users other than root pass on the way to a directory, as they could in an image; only in the overlay.
+    ///
+    /// The tree that the sandbox was built in, or Swift's own libraries, may lie in a home directory.
+    private func openWay(to directory: String) {
+        var path = self.root
+        for part in directory.split(separator: "/") {
+            path += "/\(part)"
+            var information = stat()
+            guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else { continue }
+            if information.st_mode & 0o001 == 0 { chmod(path, information.st_mode & 0o7777 | 0o011) }
+        }
     }
 
     private func show(_ directory: String) throws(RuntimeError) {
