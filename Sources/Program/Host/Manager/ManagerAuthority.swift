@@ -63,14 +63,22 @@ package struct ManagerAuthority: Sendable {
         }
     }
 
-    /// The identity of the manager's listener: every name that its Service has.
+    /// Tells the API server whose certificates the webhook shows; nothing is written when it knows.
+    package func register(_ api: APIConnection) async throws(APIError) {
+        let name = WebhookRegistration.name
+        let present = try await api.get(.mutatingWebhookConfigurations, name: name)
+        guard let patch = WebhookRegistration.patch(configuration: present, authority: authority.certificatePEM) else {
+            return
+        }
+        _ = try await api.patch(.mutatingWebhookConfigurations, name: name, .merge(patch))
+    }
+
+    /// The identity of the manager's listeners: every name that their Services have.
     package func identity(namespace: String, clusterDomain: String) throws(TLSError) -> TLSIdentity {
-        let name = "traffic-manager.\(namespace)"
-        return try authority.issue(
-            commonName: "traffic-manager",
-            dnsNames: ["traffic-manager", name, "\(name).svc", "\(name).svc.\(clusterDomain)", "localhost"],
-            usage: [.server]
-        )
+        let names = ["traffic-manager", "agent-injector"].flatMap { service in
+            ["", ".\(namespace)", ".\(namespace).svc", ".\(namespace).svc.\(clusterDomain)"].map { service + $0 }
+        }
+        return try authority.issue(commonName: "traffic-manager", dnsNames: names, usage: [.server])
     }
 
     private static func read(_ api: APIConnection, namespace: String) async -> CertificateAuthority? {

@@ -1,0 +1,64 @@
+import Actor
+import Cluster
+import Logging
+
+/// Decides whether a new pod gets a traffic agent: answers the admission webhook.
+struct WebhookHandler: Sendable {
+    let api: APIConnection
+    let manager: TrafficManager
+    let injector: Injector
+    let logger: Logger
+
+    /// Answers one review.
+    ///
+    /// Reads only, so a dry run needs no care.
+    func answer(_ request: AdmissionRequest) async throws -> AdmissionResponse {
+        guard request.operation == "CREATE", request.kind == "Pod" else { return .allow() }
+        let pod = request.object
+        let wish = InjectionAnnotations.wish(of: pod)
+        if wish == .disabled { return .allow() }
+        var warnings: [String] = []
+        if case .invalid(let text) = wish {
+            warnings.append("telepresence: \(InjectionAnnotations.inject) is \"\(text)\", not enabled or disabled")
+        }
+        guard let workload = try await owner(of: PodView(pod), namespace: request.namespace) else {
+            return .allow(warnings: warnings)
+        }
+        guard await manager.wantsAgent(workload) || wish == .enabled else { return .allow(warnings: warnings) }
+        let services = try await api.list(.services, namespace: request.namespace).items
+        let labels = try? await api.get(.namespaces, name: request.namespace).at("metadata", "labels")?.stringMap
+        let outcome = injector.inject(
+            InjectionRequest(
+                pod: pod,
+                namespace: request.namespace,
+                workload: InjectionRequest.Workload(kind: workload.kind, name: workload.name),
+                services: services,
+                namespaceLabels: labels ?? [:]
+            )
+        )
+        switch outcome {
+        case .inject(let patch, _, let told):
+            logger.info("injecting", metadata: ["workload": "\(workload)"])
+            return .allow(patch, warnings: warnings + told.map { "telepresence: \($0)" })
+        case .present: return .allow(warnings: warnings)
+        case .refused(let reason):
+            logger.warning("not injected", metadata: ["workload": "\(workload)", "reason": "\(reason)"])
+            return .allow(warnings: warnings + ["telepresence: no traffic agent was added: \(reason)"])
+        }
+    }
+
+    /// The workload that a pod belongs to; nil for pods that belong to none that can be attached to.
+    private func owner(of pod: PodView, namespace: String) async throws -> WorkloadKey? {
+        guard let owner = pod.controller else { return nil }
+        switch owner.kind {
+        case "StatefulSet": return WorkloadKey(kind: owner.kind, name: owner.name, namespace: namespace)
+        case "ReplicaSet":
+            let set = try await api.get(.replicaSets, namespace: namespace, name: owner.name)
+            let above = WorkloadView(set, kind: "ReplicaSet").controller
+            guard let above else { return WorkloadKey(kind: owner.kind, name: owner.name, namespace: namespace) }
+            guard above.kind == "Deployment" else { return nil }
+            return WorkloadKey(kind: above.kind, name: above.name, namespace: namespace)
+        default: return nil
+        }
+    }
+}
