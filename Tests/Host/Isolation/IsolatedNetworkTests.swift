@@ -61,6 +61,8 @@ struct IsolatedNetworkTests {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let copy = directory + "/telepresence"
+        // By a process of its own: a test beside this one would pass a file open for writing on to its children.
+        _ = try Programs.run(["/bin/cp", Programs.path(), copy])
         chmod(directory, 0o755)
         let script = """
             mount --make-rprivate / && mount -t tmpfs tmpfs /dev/net && mknod /dev/net/tun c 10 200 &&
@@ -88,5 +90,51 @@ struct IsolatedNetworkTests {
         } catch {
             #expect(error.description.contains("open /dev/net/tun: No such file or directory; isolated mode needs it"))
         }
+    }
+
+    @Test("A device that may not be opened is named with the remedy")
+    func forbiddenDevice() throws {
+        let directory = "/tmp/host-test-forbidden-\(getpid())"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let copy = directory + "/telepresence"
+        _ = try Programs.run(["/bin/cp", Programs.path(), copy])
+        chmod(directory, 0o755)
+        let script = """
+            mount --make-rprivate / && mount -t tmpfs tmpfs /dev/net && mknod /dev/net/tun c 10 200 &&
+            chmod 600 /dev/net/tun && exec setpriv --reuid 65534 --regid 65534 --clear-groups \(copy) isolate-holder
+            """
+        do {
+            _ = try IsolatedNetwork.start(executable: "/usr/bin/unshare", arguments: ["-m", "sh", "-c", script])
+            Issue.record("started without the device")
+        } catch {
+            #expect(error.description.contains("/dev/net/tun: Permission denied"))
+            #expect(error.description.contains("chmod 666 /dev/net/tun"))
+        }
+    }
+
+    @Test("Root keeps its rights over other users' files, and nothing is left in /tmp")
+    func root() throws {
+        let before = Set(try FileManager.default.contentsOfDirectory(atPath: "/tmp").filter { $0.contains("resolv") })
+        let file = "/tmp/host-test-owner-\(getpid())"
+        #expect(FileManager.default.createFile(atPath: file, contents: Data("x".utf8)))
+        defer { unlink(file) }
+        chmod(file, 0o600)
+        chown(file, 65534, 65534)
+        let network = try IsolatedNetwork.start(executable: Programs.path())
+        defer { network.stop() }
+        let words = [try Programs.path(), "isolate-exec", "\(network.holder)", "cat", file]
+        #expect(try Programs.output(words) == "x")
+        let after = Set(try FileManager.default.contentsOfDirectory(atPath: "/tmp").filter { $0.contains("resolv") })
+        #expect(after == before)
+    }
+
+    @Test("Name services that do not go by resolv.conf are left out")
+    func nameServices() {
+        let ubuntu = "passwd: files\nhosts: files mdns4_minimal [NOTFOUND=return] dns\n"
+        #expect(ResolverMount.plainSwitch(ubuntu) == "passwd: files\nhosts: files dns\n")
+        #expect(ResolverMount.plainSwitch("hosts: files resolve [!UNAVAIL=return] dns") == "hosts: files dns")
+        #expect(ResolverMount.plainSwitch("hosts: files dns\n") == nil)
+        #expect(ResolverMount.plainSwitch("") == nil)
     }
 }

@@ -20,6 +20,8 @@ package enum IsolationHolder {
     /// Runs the holder on the inherited control socket; the result is the exit status.
     package static func main() -> Int32 {
         let control = Descriptor(controlNumber)
+        // Ctrl-C in the user's terminal is not meant for the holder.
+        _ = setsid()
         do {
             let parts = try makeNetwork()
             let hello = "ok \(getpid()) \(parts.tun.name)"
@@ -46,16 +48,7 @@ package enum IsolationHolder {
     }
 
     private static func makeNetwork() throws(SystemError) -> Parts {
-        let user = getuid()
-        let group = getgid()
-        // CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS.
-        guard ck_unshare(0x1000_0000 | 0x4000_0000 | 0x0002_0000) == 0 else { throw .last("unshare", "namespaces") }
-        // The developer stays who he is: files and processes keep their owners.
-        try write("deny", to: "/proc/self/setgroups")
-        try write("\(user) \(user) 1", to: "/proc/self/uid_map")
-        try write("\(group) \(group) 1", to: "/proc/self/gid_map")
-        try Mount.makePrivate()
-
+        try enterNamespaces()
         let addresses = VirtualAddresses.standard
         let netlink = try RouteSocket()
         try netlink.setUp(try netlink.index(of: "lo"), true)
@@ -75,8 +68,28 @@ package enum IsolationHolder {
         } catch {
             // A kernel without IPv6 serves the rest all the same.
         }
+        // Lets unprivileged programs ping; unimportant where it is refused.
+        try? write("\(getegid()) \(getegid())", to: "/proc/sys/net/ipv4/ping_group_range")
         try ResolverMount.install(nameserver: addresses.resolverV4)
         return Parts(tun: tun, listeners: listeners)
+    }
+
+    private static func enterNamespaces() throws(SystemError) {
+        let user = geteuid()
+        let group = getegid()
+        // CLONE_NEWUSER, CLONE_NEWNET | CLONE_NEWNS.
+        let newUser: CInt = 0x1000_0000
+        let others: CInt = 0x4000_0000 | 0x0002_0000
+        // Root needs no user namespace, and would lose its rights over other users' files in one.
+        if user != 0 || ck_unshare(others) != 0 {
+            guard ck_unshare(newUser | others) == 0 else { throw .last("unshare", "namespaces") }
+            // The developer stays who he is: files and processes keep their owners.
+            try write("deny", to: "/proc/self/setgroups")
+            try write("\(user) \(user) 1", to: "/proc/self/uid_map")
+            try write("\(group) \(group) 1", to: "/proc/self/gid_map")
+        }
+        // MS_REC | MS_SLAVE: what the host mounts later is seen inside, never the other way round.
+        guard mount(nil, "/", nil, 0x4000 | 1 << 19, nil) == 0 else { throw .last("separate", "mounts") }
     }
 
     /// Makes sockets for the user daemon until it closes the control socket.

@@ -49,7 +49,11 @@ package enum NamespaceEntry {
             let user = try Descriptor.open("/proc/\(holder)/ns/user", flags: O_RDONLY)
             let mounts = try Descriptor.open("/proc/\(holder)/ns/mnt", flags: O_RDONLY)
             let network = try Descriptor.open("/proc/\(holder)/ns/net", flags: O_RDONLY)
-            guard ck_setns(user.rawValue, 0x1000_0000) == 0 else { return .last("setns", "user namespace") }
+            // Entering the namespace that one is in is an error: a holder of root's has none of its own.
+            let own = try Descriptor.open("/proc/self/ns/user", flags: O_RDONLY)
+            if !isSame(own, user), ck_setns(user.rawValue, 0x1000_0000) != 0 {
+                return .last("setns", "user namespace")
+            }
             guard ck_setns(network.rawValue, 0x4000_0000) == 0 else { return .last("setns", "network namespace") }
             guard ck_setns(mounts.rawValue, 0x0002_0000) == 0 else { return .last("setns", "mount namespace") }
             guard chdir(directory) == 0 else { return .last("chdir", directory) }
@@ -66,5 +70,12 @@ package enum NamespaceEntry {
             _ = execvp(file, &words)
         }
         return .last("exec", file)
+    }
+
+    private static func isSame(_ left: Descriptor, _ right: Descriptor) -> Bool {
+        var one = stat()
+        var other = stat()
+        guard fstat(left.rawValue, &one) == 0, fstat(right.rawValue, &other) == 0 else { return false }
+        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
     }
 }
