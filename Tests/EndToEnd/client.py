@@ -7,6 +7,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -67,43 +68,44 @@ def halfclose(host, port):
     return {"answer": got.decode()}
 
 
+def pattern(size):
+    """The first `size` bytes of the sample's pattern: byte i is (i * 31 + i / 65536) mod 256."""
+    base = bytes(i * 31 % 256 for i in range(256)) * 256
+    blocks = []
+    for block in range((size + 65535) // 65536):
+        shift = block % 256
+        blocks.append(base if not shift else base.translate(bytes((i + shift) % 256 for i in range(256))))
+    return b"".join(blocks)[:size]
+
+
 def upload(host, port, megabytes):
-    """Sends bytes to a sink, which answers their SHA-256 in hex after the end."""
-    block = os.urandom(1 << 20)
-    digest = hashlib.sha256()
+    """Sends bytes to the bulk port, which answers how many came and their sum."""
+    data = pattern(int(megabytes) << 20)
     began = time.monotonic()
     with connect(host, port, 60) as connection:
-        for _ in range(int(megabytes)):
-            connection.sendall(block)
-            digest.update(block)
+        connection.sendall(b"up\n")
+        connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
         while chunk := connection.recv(4096):
             answer += chunk
-    return {"same": digest.hexdigest() in answer.decode(), "seconds": time.monotonic() - began}
+    seconds = time.monotonic() - began
+    words = [int(word) for word in re.findall(rb"\d+", answer)]
+    return {"same": words == [len(data), sum(data)], "answer": answer.decode(), "seconds": seconds}
 
 
 def download(host, port, megabytes):
-    """Asks a source for bytes; their SHA-256 in hex follows them as the last 64 bytes."""
-    wanted = int(megabytes) << 20
+    """Asks the bulk port for bytes, and compares all of them."""
+    wanted = pattern(int(megabytes) << 20)
     began = time.monotonic()
+    got = bytearray()
     with connect(host, port, 60) as connection:
-        connection.sendall(f"{wanted}\n".encode())
-        digest = hashlib.sha256()
-        tail = b""
-        total = 0
-        while chunk := connection.recv(1 << 18):
-            total += len(chunk)
-            tail += chunk
-            if len(tail) > 64:
-                digest.update(tail[:-64])
-                tail = tail[-64:]
-    return {
-        "same": tail.decode(errors="replace") == digest.hexdigest(),
-        "bytes": total - 64,
-        "wanted": wanted,
-        "seconds": time.monotonic() - began,
-    }
+        connection.sendall(f"down {len(wanted)}\n".encode())
+        while chunk := connection.recv(1 << 20):
+            got += chunk
+    seconds = time.monotonic() - began
+    digests = [hashlib.sha256(data).hexdigest() for data in (got, wanted)]
+    return {"same": digests[0] == digests[1], "bytes": len(got), "wanted": len(wanted), "seconds": seconds}
 
 
 def parallel(host, port, count):

@@ -4,7 +4,7 @@ from lab import OUTSIDE, WEBSITE, wait_until
 from modes import Mode, expect
 
 #: The ports of the sample's `echo` service.
-ECHO, SINK, SOURCE, REVERSE, UDP_ECHO = 7, 9, 19, 17, 7
+ECHO, REVERSE, BULK, UDP_ECHO = 7000, 7001, 7002, 7000
 
 
 def both(check):
@@ -28,7 +28,7 @@ def scenario_names(lab, mode):
     """TCP to a ClusterIP by name, name.namespace, full name, and to a pod's address."""
     for host in ("backend", "backend.default", "backend.default.svc", "backend.default.svc.cluster.local"):
         answer = mode.curl(f"http://{host}/").ok().out
-        expect("backend" in answer, f"{mode.name}: http://{host} answered {answer!r}")
+        expect("Hello from backend" in answer, f"{mode.name}: http://{host} answered {answer!r}")
     address = pod_ip(lab, "echo")
     expect(mode.check("tcp", address, str(ECHO))["same"], f"{mode.name}: echo by the pod's address {address}")
 
@@ -68,9 +68,9 @@ def scenario_half_close(lab, mode):
 @both
 def scenario_bulk(lab, mode):
     """100 MB each way, intact."""
-    up = mode.check("upload", "echo.default", str(SINK), "100", seconds=120)
+    up = mode.check("upload", "echo.default", str(BULK), "100", seconds=120)
     expect(up["same"], f"{mode.name}: up {up}")
-    down = mode.check("download", "echo.default", str(SOURCE), "100", seconds=120)
+    down = mode.check("download", "echo.default", str(BULK), "100", seconds=120)
     expect(down["same"] and down["bytes"] == down["wanted"], f"{mode.name}: down {down}")
 
 

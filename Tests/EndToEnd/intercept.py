@@ -147,14 +147,14 @@ def scenario_environment(lab):
         path = os.path.join(lab.directory, "backend.env")
         result = mode.tp(
             "intercept", "backend", "--port", "8085", "--env-file", path, "--",
-            "sh", "-c", 'echo "greeting=$GREETING secret=$API_TOKEN id=$TELEPRESENCE_INTERCEPT_ID"; exit 3',
+            "sh", "-c", 'echo "greeting=$GREETING secret=$SECRET_WORD id=$TELEPRESENCE_INTERCEPT_ID"; exit 3',
         )
         expect(result.code == 3, result)
         expect("greeting=" in result.out and "greeting= " not in result.out, result)
-        expect("secret= " not in result.out and "id=\n" not in result.out, result)
+        expect("secret=xyzzy" in result.out and "id=\n" not in result.out, result)
         with open(path) as file:
             text = file.read()
-        expect("GREETING=" in text and "API_TOKEN=" in text, text)
+        expect("GREETING=" in text and "SECRET_WORD=" in text, text)
         expect(os.stat(path).st_mode & 0o077 == 0, "the file is for its owner only")
         expect(not mode.tp("status", "--format", "json").ok().json()["attachments"], "the intercept ended with CMD")
 
