@@ -192,8 +192,9 @@ final class HTTP1Connection: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
         do {
             let pipeline = context.pipeline.syncOperations
-            for handler in accepted.makeHandlers(access: self.server.access) { try pipeline.addHandler(handler) }
+            // First, because the new handlers may write bytes as soon as they are added.
             pipeline.removeHandler(self.encoder, promise: nil)
+            for handler in accepted.makeHandlers(access: self.server.access) { try pipeline.addHandler(handler) }
             pipeline.removeHandler(context: context, promise: nil)
             // Last, because it passes on what has arrived after the request.
             pipeline.removeHandler(self.decoder, promise: nil)
