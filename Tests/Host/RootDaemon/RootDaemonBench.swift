@@ -28,6 +28,9 @@ final class RootDaemonBench: Sendable {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try "nameserver 192.168.77.53\n".write(toFile: directory + "/resolv.conf", atomically: true, encoding: .utf8)
         try namespace.run { () throws(SystemError) in
+            // Link-local addresses and their routes come late by themselves: none, so that snapshots can be compared.
+            let mode = try Descriptor.open("/proc/sys/net/ipv6/conf/default/addr_gen_mode", flags: O_WRONLY)
+            guard write(mode.rawValue, "1", 1) == 1 else { throw .last("write", "addr_gen_mode") }
             let netlink = try RouteSocket()
             try netlink.addPair("eth0", peer: "far0")
             for name in ["eth0", "far0"] { try netlink.setUp(try netlink.index(of: name), true) }
@@ -36,7 +39,6 @@ final class RootDaemonBench: Sendable {
             guard let any = InternetPrefix("0.0.0.0/0") else { return }
             try netlink.add(NetworkRoute(to: any, gateway: InternetAddress(v4: 0xc0a8_4d01), link: link))
         }
-        // IPv6 link-local addresses come late by themselves; they are no part of the comparison.
     }
 
     func close() async throws {
@@ -88,14 +90,18 @@ final class RootDaemonBench: Sendable {
         ].map { try output($0) }.joined(separator: "--\n")
     }
 
-    /// Waits until the snapshot is as before; the last one otherwise.
-    func settles(to before: String) throws -> String {
-        var now = try snapshot()
-        for _ in 0..<100 where now != before {
+    /// What is there and was not before, or the other way round; empty when all is as before, for which it waits.
+    func difference(from before: String) throws -> [String] {
+        var lines: [String] = []
+        for _ in 0..<100 {
+            let now = try snapshot()
+            let old = before.split(separator: "\n").map(String.init)
+            let new = now.split(separator: "\n").map(String.init)
+            lines = new.filter { !old.contains($0) }.map { "+ " + $0 } + old.filter { !new.contains($0) }.map { "- " + $0 }
+            if lines.isEmpty { return [] }
             usleep(50_000)
-            now = try snapshot()
         }
-        return now
+        return lines
     }
 
     func output(_ words: [String]) throws -> String {
