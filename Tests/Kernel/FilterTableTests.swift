@@ -51,6 +51,38 @@ struct FilterTableTests {
         #expect(after.isEmpty)
     }
 
+    @Test("A long-lived socket sees the redirect come and go, though the kernel tracks its flow")
+    func longLivedSocket() throws {
+        let namespace = try NetworkNamespace.create()
+        let server = try #require(InternetAddress("10.53.0.1"))
+        let (resolver, real, program) = try namespace.run { () throws(SystemError) in
+            let netlink = try RouteSocket()
+            try netlink.addAddress(try netlink.index(of: "lo"), server, length: 32)
+            // Somebody else's table keeps tracking on.
+            try FilterTable.install([PortRedirect(.tcp, from: 1, to: 2)], name: "other")
+            return (
+                try Sockets.bindUDP(InternetEndpoint(.loopbackV4, port: 0)),
+                try Sockets.bindUDP(InternetEndpoint(server, port: 53)),
+                try Sockets.connectUDP(InternetEndpoint(server, port: 53))
+            )
+        }
+        func arrives(at socket: Descriptor) throws -> Bool {
+            var byte: UInt8 = 7
+            guard send(program.rawValue, &byte, 1, 0) == 1, try Sockets.wait(socket, CInt(POLLIN), 2000) else {
+                return false
+            }
+            return recv(socket.rawValue, &byte, 1, 0) == 1
+        }
+        let port = try Sockets.localEndpoint(resolver).port
+        #expect(try arrives(at: real))
+        let table = try namespace.run { () throws(SystemError) in
+            Held(try FilterTable.redirectingDNS(to: [server], port: port, exceptMark: 0x7e2))
+        }
+        #expect(try arrives(at: resolver))
+        try namespace.run { () throws(SystemError) in table.value.close() }
+        #expect(try arrives(at: real))
+    }
+
     @Test("Port redirects stay, are what nft shows, and are replaced and removed by name")
     func redirectPorts() throws {
         let namespace = try NetworkNamespace.create()

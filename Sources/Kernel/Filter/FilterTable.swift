@@ -6,10 +6,12 @@ package final class FilterTable {
     package let name: String
 
     private let socket: NetlinkSocket
+    private let servers: [InternetAddress]
 
-    private init(name: String, socket: NetlinkSocket) {
+    private init(name: String, socket: NetlinkSocket, servers: [InternetAddress]) {
         self.name = name
         self.socket = socket
+        self.servers = servers
     }
 
     /// Sends this machine's DNS queries to a local port.
@@ -54,7 +56,8 @@ package final class FilterTable {
             }
         }
         try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
-        return FilterTable(name: name, socket: socket)
+        ConnectionTracking.forgetDNS(to: servers)
+        return FilterTable(name: name, socket: socket, servers: servers)
     }
 
     /// Sends what arrives from outside for some ports to other ports.
@@ -103,6 +106,7 @@ package final class FilterTable {
     /// Removes an owned table now.
     package func close() {
         socket.descriptor.close()
+        ConnectionTracking.forgetDNS(to: servers)
     }
 
     private static func network(_ value: UInt16) -> [UInt8] {

@@ -97,7 +97,8 @@ final class RootDaemonBench: Sendable {
             let now = try snapshot()
             let old = before.split(separator: "\n").map(String.init)
             let new = now.split(separator: "\n").map(String.init)
-            lines = new.filter { !old.contains($0) }.map { "+ " + $0 } + old.filter { !new.contains($0) }.map { "- " + $0 }
+            lines = new.filter { !old.contains($0) }.map { "+ " + $0 }
+            lines += old.filter { !new.contains($0) }.map { "- " + $0 }
             if lines.isEmpty { return [] }
             usleep(50_000)
         }

@@ -44,6 +44,10 @@ final class LinuxNetwork: EstablishedNetwork {
         let plan = try LinuxNetwork.plan(wanted, neverProxy, nameservers)
         var warnings = plan.warnings
         var made = State()
+        // First in the list, and so last to be undone: by then the owner's table is gone.
+        if setup.dns != nil {
+            for server in nameservers { undo.add(.redirect(server)) }
+        }
         var descriptors: [(kind: String, descriptor: Descriptor)]
         let name: String
         do throws(SystemError) {
