@@ -1,4 +1,4 @@
-import HTTP2
+internal import HTTP2
 package import NIOCore
 
 /// Joins a connected UDP socket with a UDP tunnel; ends both after a silence.
@@ -12,13 +12,20 @@ package final class DatagramSplice: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var over = false
 
-    private init(_ tunnel: UDPTunnel, idle: TimeAmount, now: NIODeadline) {
+    private init(_ tunnel: UDPTunnel, idle: TimeAmount) {
         self.tunnel = tunnel
         self.idle = idle
-        lastUse = now
+        self.lastUse = .now()
     }
 
-    /// Joins them; the caller is on the loop that they share.
+    /// Joins a channel that does not read yet with a tunnel on the same loop; the caller is on that loop.
+    ///
+    /// - Parameters:
+    ///   - channel: A connected UDP socket.
+    ///   - tunnel: Its callbacks are taken over.
+    ///   - idle: Silence in both directions after which both are ended.
+    ///   - early: What came on the stream already, not yet consumed.
+    ///   - ended: Whether the stream's peer has ended already.
     package static func join(
         _ channel: any Channel,
         _ tunnel: UDPTunnel,
@@ -26,47 +33,42 @@ package final class DatagramSplice: ChannelInboundHandler {
         early: [ByteBuffer] = [],
         ended: Bool = false
     ) {
-        let splice = DatagramSplice(tunnel, idle: idle, now: channel.eventLoop.now)
+        let splice = DatagramSplice(tunnel, idle: idle)
         do {
             try channel.pipeline.syncOperations.addHandler(splice)
         } catch {
-            tunnel.close()
-            return
+            return tunnel.close()
         }
         tunnel.onDatagram = { datagram in
-            splice.lastUse = channel.eventLoop.now
-            channel.writeAndFlush(datagram, promise: nil)
+            splice.lastUse = .now()
+            channel.write(datagram, promise: nil)
         }
+        tunnel.onReadComplete = { channel.flush() }
         tunnel.onClose = { _ in
             splice.over = true
             channel.close(promise: nil)
         }
         for bytes in early { tunnel.take(bytes) }
+        channel.flush()
         if ended {
             tunnel.close()
-            channel.close(promise: nil)
-            return
+            splice.over = true
+            return channel.close(promise: nil)
         }
         splice.watch(channel)
         channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
     }
 
     private func watch(_ channel: any Channel) {
-        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
-        timer = channel.eventLoop.scheduleTask(deadline: lastUse + idle) {
-            let splice = bound.value
-            guard !splice.over else { return }
-            if channel.eventLoop.now >= splice.lastUse + splice.idle {
-                channel.close(promise: nil)
-            } else {
-                splice.watch(channel)
-            }
+        self.timer = channel.eventLoop.assumeIsolated().scheduleTask(deadline: self.lastUse + self.idle) {
+            guard !self.over else { return }
+            if .now() >= self.lastUse + self.idle { channel.close(promise: nil) } else { self.watch(channel) }
         }
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastUse = context.eventLoop.now
-        tunnel.send(Self.unwrapInboundIn(data).data)
+        self.lastUse = .now()
+        self.tunnel.send(self.unwrapInboundIn(data).data)
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -75,9 +77,9 @@ package final class DatagramSplice: ChannelInboundHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
-        guard !over else { return }
-        over = true
-        tunnel.close()
+        self.timer?.cancel()
+        guard !self.over else { return }
+        self.over = true
+        self.tunnel.close()
     }
 }

@@ -1,6 +1,6 @@
-import Glibc
-import NIOCore
-import NIOPosix
+internal import Glibc
+internal import NIOCore
+internal import NIOPosix
 
 extension DialFailure {
     /// What an error of a socket means for the one who dialled.
@@ -26,7 +26,7 @@ extension DialFailure {
         case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL: self = .unreachable
         case ETIMEDOUT: self = .timeout
         case EACCES, EPERM: self = .policy
-        default: self = .failed(String(cString: strerror(code)))
+        default: self = .failed(strerror(code).map { String(cString: $0) } ?? "error \(code)")
         }
     }
 }

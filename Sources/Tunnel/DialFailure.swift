@@ -1,6 +1,6 @@
 /// Why a tunnel could not be opened, as the far side's `connect()` saw it.
 ///
-/// Travels as the field `tp-dial-error` of the answer (proto-spec, Tunnels).
+/// Travels as the field `tp-dial-error` of the answer.
 package enum DialFailure: Error, Sendable, Equatable {
     /// The destination answered with a reset: nobody listens.
     case refused

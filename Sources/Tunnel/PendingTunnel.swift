@@ -1,81 +1,117 @@
-import HTTP2
-import NIOCore
+internal import HTTP2
+internal import NIOCore
 
-/// A tunnel whose request has come and whose answer is not given yet.
+/// A tunnel whose request has come and whose answer is not given yet; confined to its stream's loop.
 ///
-/// What the peer sends meanwhile is kept (no more than the stream's window, since nothing is consumed).
-final class PendingTunnel {
+/// What the peer sends meanwhile is kept: no more than the stream's window, since nothing is consumed.
+final class PendingTunnel: @unchecked Sendable {
     private let stream: HTTP2Stream
     private var early: [ByteBuffer] = []
     private var ended = false
-    private(set) var isAlive = true
+    /// The peer still waits for an answer.
+    private(set) var isWaiting = true
     /// Called when the peer gives up before the answer.
     var onAbandon: (() -> Void)?
 
     init(_ stream: HTTP2Stream) {
         self.stream = stream
-        stream.onData = { [self] in early.append($0) }
-        stream.onEnd = { [self] in ended = true }
-        stream.onClose = { [self] _ in
-            isAlive = false
-            early = []
+        stream.onData = { self.early.append($0) }
+        stream.onEnd = { self.ended = true }
+        stream.onClose = { _ in
+            let onAbandon = self.onAbandon
+            self.detach()
             onAbandon?()
-            onAbandon = nil
         }
     }
 
+    var eventLoop: any EventLoop { self.stream.link.eventLoop }
+
+    /// Answers that there will be no tunnel.
     func fail(_ failure: DialFailure) {
-        guard isAlive else { return }
-        detach()
-        TunnelServer.refuse(stream, failure)
+        guard self.isWaiting else { return }
+        self.detach()
+        Self.refuse(self.stream, failure, status: failure.status)
     }
 
+    /// Answers that the tunnel is open, and joins it with a socket.
     func succeed(with channel: any Channel) {
-        guard isAlive else {
+        guard self.isWaiting, channel.eventLoop === self.eventLoop else {
             channel.close(promise: nil)
-            return
+            return self.fail(.failed("the socket is on another loop"))
         }
-        let (early, ended) = detach()
-        accept()
-        Splice.join(channel, stream, early: early, ended: ended)
+        let (early, ended) = self.detach()
+        self.accept()
+        Splice.join(channel, self.stream, early: early, ended: ended)
     }
 
+    /// Answers that the tunnel is open, and joins it with a UDP socket.
     func succeed(withDatagrams channel: any Channel, idle: TimeAmount) {
-        guard isAlive else {
-            channel.close(promise: nil)
-            return
-        }
-        let (early, ended) = detach()
-        accept()
-        DatagramSplice.join(channel, UDPTunnel(stream: stream), idle: idle, early: early, ended: ended)
+        guard self.isWaiting else { return channel.close(promise: nil) }
+        let (early, ended) = self.detach()
+        self.accept()
+        DatagramSplice.join(channel, UDPTunnel(self.stream), idle: idle, early: early, ended: ended)
     }
 
-    func relay(_ result: Result<HTTP2Stream, DialFailure>) {
-        switch result {
-        case .failure(let failure): fail(failure)
-        case .success(let far):
-            guard isAlive else {
-                far.reset(.cancel)
-                return
+    /// Opens the same tunnel over another link, and answers as that one answers.
+    func relay(
+        _ dialler: TunnelDialler,
+        _ transport: TunnelRequest.Transport,
+        _ destination: TunnelDestination,
+        _ fields: [HeaderField],
+        _ timeout: TimeAmount?
+    ) {
+        let farLoop = dialler.link.eventLoop
+        farLoop.execute {
+            // Capsules are the same on both sides: UDP is joined as it is, too.
+            let cancel = dialler.open(transport, to: destination, fields: fields, timeout: timeout) { result in
+                switch result {
+                case .failure(let failure): self.here { $0.fail(failure) }
+                case .success(let far):
+                    let relay = Relay(near: self.stream, far: far)
+                    // Before the far loop goes on, as bytes may follow at once.
+                    relay.far.start(relay, early: [], ended: false)
+                    self.here { $0.join(relay, farLoop) }
+                }
             }
-            let (early, ended) = detach()
-            accept()
-            Relay.join(stream, far, early: early, ended: ended)
+            let abandon = NIOLoopBound(cancel, eventLoop: farLoop)
+            self.here { me in
+                let give = { farLoop.execute { abandon.value() } }
+                if me.isWaiting { me.onAbandon = give } else { give() }
+            }
         }
+    }
+
+    /// Says no on a stream; the peer is to end its half then.
+    static func refuse(_ stream: HTTP2Stream, _ failure: DialFailure, status: String) {
+        stream.sendHeaders(
+            [HeaderField(":status", status), HeaderField("tp-dial-error", failure.token)],
+            endStream: true
+        )
+    }
+
+    private func here(_ body: @escaping @Sendable (PendingTunnel) -> Void) {
+        if self.eventLoop.inEventLoop { body(self) } else { self.eventLoop.execute { body(self) } }
+    }
+
+    private func join(_ relay: Relay, _ farLoop: any EventLoop) {
+        guard self.isWaiting else {
+            return farLoop.execute { relay.far.stream.reset(.cancel) }
+        }
+        let (early, ended) = self.detach()
+        self.accept()
+        relay.near.start(relay, early: early, ended: ended)
     }
 
     @discardableResult
     private func detach() -> (early: [ByteBuffer], ended: Bool) {
-        isAlive = false
-        onAbandon = nil
-        stream.onData = nil
-        stream.onEnd = nil
-        stream.onClose = nil
-        defer { early = [] }
-        return (early, ended)
+        self.isWaiting = false
+        self.onAbandon = nil
+        self.stream.onData = nil
+        self.stream.onEnd = nil
+        self.stream.onClose = nil
+        defer { self.early = [] }
+        return (self.early, self.ended)
     }
 
-    private func accept() {
-        stream.sendHeaders([HeaderField(name: ":status", value: "200")], endStream: false)
-    }
+    private func accept() { self.stream.sendHeaders([HeaderField(":status", "200")], endStream: false) }
 }

@@ -1,9 +1,9 @@
-import Glibc
+internal import Glibc
 package import NIOCore
 
 /// Closes a TCP socket with a reset instead of an end of file (SO_LINGER 0).
 package enum SocketReset {
-    /// Closes `channel` so that its peer sees ECONNRESET.
+    /// Closes `channel` so that its peer sees ECONNRESET; unsent bytes are dropped.
     package static func close(_ channel: any Channel) {
         guard let socket = channel as? any SocketOptionProvider else { return channel.close(promise: nil) }
         socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in channel.close(promise: nil) }

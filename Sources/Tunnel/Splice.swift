@@ -3,10 +3,10 @@ package import NIOCore
 
 /// Joins a socket with an HTTP/2 stream: bytes both ways, half-close, reset, and back-pressure without a queue of its own.
 ///
-///     socket ──read──► stream.write     held back while the stream's queue is above its high-water mark
+///     socket ──read──► stream.write     held back while the stream's queue is above high water
 ///     socket ◄─write── stream.onData    consumed once the socket's queue is below its own
 ///
-/// Confined to the loop that both share. The channel keeps the splice alive; the splice keeps the stream.
+/// Confined to the loop that both share. Channel and stream keep the splice alive until either is closed.
 package final class Splice: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = Never
@@ -17,22 +17,24 @@ package final class Splice: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     /// A read that NIO asked for while the stream was not writable.
     private var readHeld = false
-    /// Bytes written to the socket but not yet consumed from the stream.
+    /// Bytes written to the socket and not yet consumed from the stream.
     private var owed = 0
     private var socketEnded = false
     private var streamEnded = false
-    private var streamOver = false
+    /// The socket failed: what follows is no end in good order.
     private var failed = false
+    /// Nothing is to be said to the stream any more.
+    private var streamOver = false
 
-    private init(_ stream: HTTP2Stream) {
-        self.stream = stream
-    }
+    private init(_ stream: HTTP2Stream) { self.stream = stream }
 
-    /// Joins `channel` and `stream`, which share an event loop; the caller is on it.
+    /// Joins a channel that does not read yet with a stream on the same loop; the caller is on that loop.
     ///
     /// - Parameters:
-    ///   - early: what has come on the stream already, not yet consumed.
-    ///   - ended: whether the stream's peer has ended already.
+    ///   - channel: A TCP socket.
+    ///   - stream: Open both ways; its callbacks are taken over.
+    ///   - early: What came on the stream already, not yet consumed.
+    ///   - ended: Whether the stream's peer has ended already.
     package static func join(
         _ channel: any Channel,
         _ stream: HTTP2Stream,
@@ -40,131 +42,121 @@ package final class Splice: ChannelDuplexHandler {
         ended: Bool = false
     ) {
         let splice = Splice(stream)
-        stream.onData = { splice.streamData($0) }
-        stream.onReadComplete = { splice.streamReadComplete() }
-        stream.onEnd = { splice.streamEnd() }
-        stream.onWritable = { splice.streamWritable() }
-        stream.onClose = { splice.streamClosed($0) }
+        TunnelSocket.tune(channel)
         do {
             try channel.pipeline.syncOperations.addHandler(splice)
         } catch {
             // The channel is closed already.
-            splice.release()
-            stream.reset(.connectError)
-            return
+            return stream.reset(.connectError)
         }
+        stream.onData = { splice.streamData($0) }
+        stream.onReadComplete = { splice.context?.flush() }
+        stream.onEnd = { splice.streamEnd() }
+        stream.onWritable = { splice.streamWritable() }
+        stream.onClose = { splice.streamClosed($0) }
         for buffer in early { splice.streamData(buffer) }
-        splice.streamReadComplete()
+        splice.context?.flush()
         if ended { splice.streamEnd() }
-        TunnelSocket.tune(channel)
         channel.setOption(.autoRead, value: true).whenFailure { _ in channel.close(promise: nil) }
     }
 
-    // MARK: - From the socket
+    // MARK: From the socket
 
-    package func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-    }
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    package func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-    }
+    package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     package func read(context: ChannelHandlerContext) {
-        if stream.isWritable { context.read() } else { readHeld = true }
+        if self.stream.isWritable { context.read() } else { self.readHeld = true }
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !streamOver else { return }
-        stream.write(Self.unwrapInboundIn(data))
+        if !self.streamOver { self.stream.write(self.unwrapInboundIn(data)) }
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent, !socketEnded else { return }
-        socketEnded = true
-        if !streamOver { stream.end() }
+        guard case .some(.inputClosed) = event as? ChannelEvent, !self.socketEnded else { return }
+        self.socketEnded = true
+        if !self.streamOver { self.stream.end() }
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable, owed > 0, !streamOver else { return }
-        let bytes = owed
-        owed = 0
-        stream.consume(bytes)
+        if context.channel.isWritable { self.consumeOwed() }
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failed = true
-        abort(.connectError)
+        self.failed = true
+        self.abort(.connectError)
         context.close(promise: nil)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        // Closed without having ended in order: the other end must not take it for an end of file.
-        if streamEnded, !socketEnded, !failed, !streamOver {
-            // The end of file that came after the output was closed is told by closing alone.
-            socketEnded = true
-            stream.end()
+        if self.streamEnded, !self.failed {
+            // With our half closed, NIO reports the other half's end as this alone.
+            if !self.socketEnded, !self.streamOver { self.stream.end() }
+        } else {
+            // Closed without having ended in good order: the other end must not take it for an end of file.
+            self.abort(.connectError)
         }
-        if !streamOver, !(socketEnded && streamEnded) { abort(.cancel) }
-        release()
+        self.streamOver = true
+        self.release()
     }
 
     private func abort(_ code: HTTP2ErrorCode) {
-        guard !streamOver else { return }
-        streamOver = true
-        stream.reset(code)
+        guard !self.streamOver else { return }
+        self.streamOver = true
+        self.stream.reset(code)
     }
 
-    // MARK: - From the stream
+    // MARK: From the stream
 
     private func streamData(_ buffer: ByteBuffer) {
-        guard let context else { return }
-        owed += buffer.readableBytes
-        context.write(Self.wrapOutboundOut(buffer), promise: nil)
-        if context.channel.isWritable {
-            let bytes = owed
-            owed = 0
-            stream.consume(bytes)
-        }
+        guard let context = self.context else { return }
+        self.owed += buffer.readableBytes
+        context.write(self.wrapOutboundOut(buffer), promise: nil)
+        if context.channel.isWritable { self.consumeOwed() }
     }
 
-    /// One flush for all frames of one read of the link.
-    private func streamReadComplete() {
-        context?.flush()
+    private func consumeOwed() {
+        guard self.owed > 0, !self.streamOver else { return }
+        let bytes = self.owed
+        self.owed = 0
+        self.stream.consume(bytes)
     }
 
     private func streamEnd() {
-        guard !streamEnded, let context else { return }
-        streamEnded = true
-        OutputEnd.send(context)
+        guard !self.streamEnded, let context = self.context else { return }
+        self.streamEnded = true
+        // Behind what is queued, which NIO would drop if both halves were closed at once.
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: self.context?.close(mode: self.socketEnded ? .all : .output, promise: nil)
+            case .failure: self.failed = true
+            }
+        }
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: promise)
     }
 
     private func streamWritable() {
-        guard readHeld, let context else { return }
-        readHeld = false
+        guard self.readHeld, let context = self.context else { return }
+        self.readHeld = false
         context.read()
     }
 
     private func streamClosed(_ reason: StreamCloseReason) {
-        streamOver = true
-        if case .finished = reason {
-            // Both have ended in order; the socket closes by itself once its last bytes are out.
-            if let context, !(socketEnded && streamEnded) { context.close(promise: nil) }
-            release()
-            return
-        }
-        release()
-        guard let context else { return }
-        // A reset on one side is a reset on the other.
-        SocketReset.close(context.channel)
+        self.streamOver = true
+        self.release()
+        // In good order, the socket closes once its last bytes are out. A reset on one side is a reset on the other.
+        if reason != .finished, let context = self.context { SocketReset.close(context.channel) }
     }
 
-    /// Breaks the cycles between stream and splice.
+    /// Breaks the cycle between stream and splice.
     private func release() {
-        stream.onData = nil
-        stream.onReadComplete = nil
-        stream.onEnd = nil
-        stream.onWritable = nil
-        stream.onClose = nil
+        self.stream.onData = nil
+        self.stream.onReadComplete = nil
+        self.stream.onEnd = nil
+        self.stream.onWritable = nil
+        self.stream.onClose = nil
     }
 }

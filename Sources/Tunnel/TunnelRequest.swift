@@ -2,9 +2,12 @@ package import HTTP2
 
 /// A request to open a tunnel, as it came from the peer.
 package struct TunnelRequest: Sendable {
+    /// What the tunnel carries.
     package enum Transport: Sendable { case tcp, udp }
 
+    /// What the tunnel carries.
     package let transport: Transport
+    /// Where it is to lead.
     package let destination: TunnelDestination
     /// All fields, pseudo-fields included.
     package let fields: [HeaderField]

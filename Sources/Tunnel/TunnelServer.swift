@@ -1,32 +1,37 @@
 package import HTTP2
 package import NIOCore
-import NIOPosix
 
-/// Serves requests for tunnels on links of which this side is the HTTP/2 server. Confined to one event loop.
+/// Serves requests for tunnels on links of which this side is the HTTP/2 server.
+///
+/// Confined to one event loop, that of its links.
 package final class TunnelServer {
     /// What is done with a request.
-    package enum Route {
+    package enum Route: Sendable {
         /// Dial from here.
         case dial(TunnelDestination)
-        /// Pass on through another link on the same loop, with these fields.
+        /// Pass on over another link, on any loop, with these fields; `timeout` is for the far answer.
         case relay(TunnelDialler, TunnelDestination, fields: [HeaderField], timeout: TimeAmount?)
-        /// Use an open socket's channel, which must be on the same loop and not be reading yet.
+        /// Use a TCP channel on the request's loop that does not read yet.
         case adopt(any Channel)
         /// Refuse.
         case refuse(DialFailure)
     }
 
-    /// Decides; answers through the second argument, once, on the loop, now or later.
-    package typealias Router = (TunnelRequest, @escaping (Route) -> Void) -> Void
+    /// Decides about a request: called on the loop, answers once, from anywhere, now or later.
+    package typealias Router = (TunnelRequest, _ answer: @escaping @Sendable (Route) -> Void) -> Void
 
     private let eventLoop: any EventLoop
     private let dialTimeout: TimeAmount
     private let idleTimeout: TimeAmount
     private let route: Router
 
+    /// Makes a server.
+    ///
     /// - Parameters:
-    ///   - dialTimeout: how long a dial may take.
-    ///   - idleTimeout: how long a UDP flow may be silent.
+    ///   - eventLoop: That of its links.
+    ///   - dialTimeout: How long a dial from here may take.
+    ///   - idleTimeout: How long a UDP flow may be silent.
+    ///   - route: Decides.
     package init(
         eventLoop: any EventLoop,
         dialTimeout: TimeAmount = .seconds(10),
@@ -39,86 +44,56 @@ package final class TunnelServer {
         self.route = route
     }
 
-    /// Takes a stream that the peer has opened; false where it does not ask for a tunnel.
+    /// Takes a stream that the peer has opened: call it in the link's `onStream`.
+    ///
+    /// - Returns: False when the request does not ask for a tunnel; the stream is untouched then.
     package func handle(_ stream: HTTP2Stream, _ fields: [HeaderField]) -> Bool {
         switch TunnelRequest.parse(fields) {
         case nil: return false
-        case .failure(let failure): Self.refuse(stream, failure, status: "400")
+        case .failure(let failure): PendingTunnel.refuse(stream, failure, status: "400")
         case .success(let request):
             let pending = PendingTunnel(stream)
-            route(request) { [self] route in
-                guard pending.isAlive else {
-                    if case .adopt(let channel) = route { channel.close(promise: nil) }
-                    return
+            let loop = self.eventLoop
+            let me = NIOLoopBound(self, eventLoop: loop)
+            self.route(request) { route in
+                if loop.inEventLoop {
+                    me.value.carry(out: route, request, pending)
+                } else {
+                    loop.execute { me.value.carry(out: route, request, pending) }
                 }
-                carry(out: route, request, pending)
             }
         }
         return true
     }
 
     private func carry(out route: Route, _ request: TunnelRequest, _ pending: PendingTunnel) {
+        guard pending.isWaiting else {
+            if case .adopt(let channel) = route { channel.close(promise: nil) }
+            return
+        }
         switch route {
         case .refuse(let failure): pending.fail(failure)
         case .adopt(let channel): pending.succeed(with: channel)
-        case .dial(let destination):
-            switch request.transport {
-            case .tcp: dialTCP(destination, pending)
-            case .udp: dialUDP(destination, pending)
-            }
         case .relay(let dialler, let destination, let fields, let timeout):
-            switch request.transport {
-            case .tcp:
-                let cancel = dialler.openTCP(to: destination, fields: fields, timeout: timeout) { result in
-                    pending.relay(result)
+            pending.relay(dialler, request.transport, destination, fields, timeout)
+        case .dial(let destination) where request.transport == .tcp:
+            TunnelSocket.dialTCP(destination, on: self.eventLoop, timeout: self.dialTimeout) { channel in
+                pending.onAbandon = { channel.close(promise: nil) }
+            }
+            .whenComplete { result in
+                switch result {
+                case .success(let channel): pending.succeed(with: channel)
+                case .failure(let error): pending.fail(DialFailure(error))
                 }
-                pending.onAbandon = cancel
-            case .udp:
-                // Capsules are the same on both sides: the streams are joined as they are.
-                let cancel = dialler.openUDP(to: destination, fields: fields, timeout: timeout) { result in
-                    pending.relay(result.map(\.stream))
+            }
+        case .dial(let destination):
+            let idle = self.idleTimeout
+            TunnelSocket.dialUDP(destination, on: self.eventLoop).whenComplete { result in
+                switch result {
+                case .success(let channel): pending.succeed(withDatagrams: channel, idle: idle)
+                case .failure(let error): pending.fail(DialFailure(error))
                 }
-                pending.onAbandon = cancel
             }
         }
-    }
-
-    private func dialTCP(_ destination: TunnelDestination, _ pending: PendingTunnel) {
-        let bound = NIOLoopBound(pending, eventLoop: eventLoop)
-        TunnelSocket.bootstrap(eventLoop, timeout: dialTimeout)
-            .connect(host: destination.host, port: Int(destination.port))
-            .hop(to: eventLoop)
-            .whenComplete { result in
-                switch result {
-                case .success(let channel): bound.value.succeed(with: channel)
-                case .failure(let error): bound.value.fail(DialFailure(error))
-                }
-            }
-    }
-
-    private func dialUDP(_ destination: TunnelDestination, _ pending: PendingTunnel) {
-        let bound = NIOLoopBound(pending, eventLoop: eventLoop)
-        let idle = idleTimeout
-        DatagramBootstrap(group: eventLoop)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
-            .connect(host: destination.host, port: Int(destination.port))
-            .hop(to: eventLoop)
-            .whenComplete { result in
-                switch result {
-                case .success(let channel): bound.value.succeed(withDatagrams: channel, idle: idle)
-                case .failure(let error): bound.value.fail(DialFailure(error))
-                }
-            }
-    }
-
-    static func refuse(_ stream: HTTP2Stream, _ failure: DialFailure, status: String? = nil) {
-        stream.sendHeaders(
-            [
-                HeaderField(name: ":status", value: status ?? failure.status),
-                HeaderField(name: "tp-dial-error", value: failure.token),
-            ],
-            endStream: true
-        )
     }
 }

@@ -1,22 +1,32 @@
 package import NIOCore
 package import NIOPosix
 
-/// How the sockets at the ends of tunnels are set up.
+/// How the sockets at the ends of tunnels are dialled and set up.
 package enum TunnelSocket {
-    /// Reads of up to 256 KiB measured best; small connections must not pay for it, so it grows from 8 KiB.
-    package static var readBuffers: AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 8192, maximum: 262_144)
+    /// Dials TCP; the channel does not read before it is spliced.
+    ///
+    /// - Parameters:
+    ///   - destination: A name or an address; names are resolved off the loop.
+    ///   - eventLoop: Where the channel lives.
+    ///   - timeout: How long the dial may take.
+    ///   - connecting: Gets each channel before it is connected, so that the dial can be cancelled by closing it.
+    /// - Returns: The channel, on `eventLoop`.
+    package static func dialTCP(
+        _ destination: TunnelDestination,
+        on eventLoop: any EventLoop,
+        timeout: TimeAmount,
+        connecting: @escaping @Sendable (any Channel) -> Void = { _ in }
+    ) -> EventLoopFuture<any Channel> {
+        let bootstrap = self.bootstrap(eventLoop, timeout: timeout).channelInitializer { channel in
+            connecting(channel)
+            return channel.eventLoop.makeSucceededVoidFuture()
+        }
+        // An address needs neither the resolver's thread nor the race between families.
+        if let address = try? SocketAddress(ipAddress: destination.host, port: Int(destination.port)) {
+            return bootstrap.connect(to: address)
+        }
+        return bootstrap.connect(host: destination.host, port: Int(destination.port))
     }
-
-    /// Sets a channel that others made up like those of `bootstrap`. On the channel's loop.
-    static func tune(_ channel: any Channel) {
-        // Options of a channel that is closed already do not matter.
-        channel.setOption(.recvAllocator, value: readBuffers).whenFailure { _ in }
-        channel.setOption(.writeBufferWaterMark, value: waterMark).whenFailure { _ in }
-    }
-
-    /// A socket's queue: filled up to 1 MiB, then its source waits until 256 KiB are left.
-    static var waterMark: ChannelOptions.Types.WriteBufferWaterMark { .init(low: 262_144, high: 1_048_576) }
 
     /// A bootstrap for a TCP dial whose channel does not read before it is spliced.
     package static func bootstrap(_ eventLoop: any EventLoop, timeout: TimeAmount) -> ClientBootstrap {
@@ -25,7 +35,50 @@ package enum TunnelSocket {
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: readBuffers)
-            .channelOption(.writeBufferWaterMark, value: waterMark)
+    }
+
+    /// Sets up a channel that others made, as splices do themselves: half-close and buffers.
+    ///
+    /// On the channel's loop.
+    ///
+    /// An accepted channel also needs `autoRead` off until it is spliced.
+    package static func tune(_ channel: any Channel) {
+        // Options that a channel does not know, or of one that is closed already, do not matter.
+        guard let options = channel.syncOptions else { return }
+        try? options.setOption(.allowRemoteHalfClosure, value: true)
+        try? options.setOption(.recvAllocator, value: self.readBuffers)
+        try? options.setOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
+    }
+
+    /// Reads of up to 256 KiB measured best; small connections must not pay for it, so it grows.
+    package static var readBuffers: AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: 256 << 10)
+    }
+
+    /// Makes a connected UDP socket that does not read before it is spliced.
+    ///
+    /// - Parameters:
+    ///   - destination: A name or an address; names are resolved off the loop.
+    ///   - eventLoop: Where the channel lives.
+    /// - Returns: The channel, on `eventLoop`.
+    package static func dialUDP(
+        _ destination: TunnelDestination,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<any Channel> {
+        let (host, port) = (destination.host, Int(destination.port))
+        let address =
+            if let literal = try? SocketAddress(ipAddress: host, port: port) {
+                eventLoop.makeSucceededFuture(literal)
+            } else {
+                NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+                    try SocketAddress.makeAddressResolvingHost(host, port: port)
+                }
+            }
+        return address.flatMap { address in
+            DatagramBootstrap(group: eventLoop)
+                .channelOption(.autoRead, value: false)
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
+                .connect(to: address)
+        }
     }
 }

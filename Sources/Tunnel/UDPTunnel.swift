@@ -1,62 +1,73 @@
 package import HTTP2
 package import NIOCore
 
-/// One UDP flow on one HTTP/2 stream. Confined to the stream's loop.
+/// One UDP flow on one HTTP/2 stream; confined to the stream's loop.
 ///
 /// As UDP itself does, it drops datagrams when the way is full.
 package final class UDPTunnel {
+    /// The stream that carries it.
     package let stream: HTTP2Stream
     /// A datagram's payload from the far side.
     package var onDatagram: ((ByteBuffer) -> Void)?
-    /// The flow is over: the far side ended it, or the link is gone. Called once.
+    /// The loop has read all there is for now: the place to flush.
+    package var onReadComplete: (() -> Void)? {
+        get { self.stream.onReadComplete }
+        set { self.stream.onReadComplete = newValue }
+    }
+    /// The flow is over: the far side ended it, or the link is gone.
+    ///
+    /// Called once, and not after ``close()``.
     package var onClose: ((StreamCloseReason) -> Void)?
-    /// Datagrams that were not sent because the stream's queue was full.
+    /// Datagrams that were not sent because the stream's queue was full, or that are too long.
     package private(set) var dropped = 0
 
     private var capsules = DatagramCapsule()
     private let allocator = ByteBufferAllocator()
 
-    package init(stream: HTTP2Stream) {
+    /// Takes over the callbacks of an open stream.
+    package init(_ stream: HTTP2Stream) {
         self.stream = stream
-        stream.onData = { [self] in take($0) }
-        stream.onEnd = { [weak stream] in stream?.end() }
-        stream.onClose = { [self] reason in
-            let closed = onClose
-            release()
+        stream.onData = { self.take($0) }
+        stream.onEnd = { [unowned stream] in stream.end() }
+        stream.onClose = { reason in
+            let closed = self.onClose
+            self.release()
             closed?(reason)
         }
     }
 
     /// Sends one datagram.
     package func send(_ payload: ByteBuffer) {
-        guard stream.isWritable, payload.readableBytes <= DatagramCapsule.maximumPayload else {
-            dropped += 1
+        guard self.stream.isWritable, payload.readableBytes <= DatagramCapsule.maximumPayload else {
+            self.dropped += 1
             return
         }
-        stream.write(DatagramCapsule.encode(payload, allocator: allocator))
+        self.stream.write(DatagramCapsule.encode(payload, allocator: self.allocator))
     }
 
     /// Ends the flow.
     package func close() {
-        release()
-        stream.onData = nil
-        stream.onClose = nil
-        stream.reset(.cancel)
+        self.release()
+        self.stream.onData = nil
+        self.stream.onReadComplete = nil
+        self.stream.onClose = nil
+        // In good order: resets are counted against a flood, and flows end all the time.
+        self.stream.end()
     }
 
-    /// Takes what came before the tunnel was made.
+    /// Takes what came on the stream.
     func take(_ bytes: ByteBuffer) {
-        stream.consume(bytes.readableBytes)
-        capsules.append(bytes)
+        self.stream.consume(bytes.readableBytes)
+        self.capsules.append(bytes)
         do throws(DatagramCapsule.Failure) {
-            while let datagram = try capsules.next() { onDatagram?(datagram) }
+            while let datagram = try self.capsules.next() { self.onDatagram?(datagram) }
         } catch {
-            stream.reset(.protocolError)
+            self.stream.reset(.protocolError)
         }
     }
 
     private func release() {
-        onDatagram = nil
-        onClose = nil
+        self.onDatagram = nil
+        self.onClose = nil
     }
 }

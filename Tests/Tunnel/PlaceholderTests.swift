@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Tunnel target has a test bundle") func placeholderTunnel() {}
