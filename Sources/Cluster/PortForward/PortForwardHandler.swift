@@ -46,6 +46,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
     private var errorText = ByteBuffer()
     private var readWanted = false
     private var delivered = false
+    private var requested = false
 
     init(request: Request, upgraded: EventLoopPromise<Void>) {
         self.request = request
@@ -208,6 +209,9 @@ final class PortForwardHandler: ChannelDuplexHandler {
     // MARK: Outwards
 
     private func sendRequest(_ context: ChannelHandlerContext) {
+        // A connection that has just come about is active before it says so: both ways lead here.
+        guard !requested else { return }
+        requested = true
         var text = "GET \(request.path) HTTP/1.1\r\nHost: \(request.authority)\r\n"
         text += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         text += "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Protocol: \(Self.subprotocol)\r\n"
