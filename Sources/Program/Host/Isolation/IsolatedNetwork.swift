@@ -87,6 +87,8 @@ package final class IsolatedNetwork: Sendable {
     ///
     /// Programs inside keep running, without a network.
     package func stop() {
+        // A thread in `waitForEnd` keeps the socket alive through its descriptor's end: say the end aloud.
+        shutdown(control.rawValue, CInt(SHUT_RDWR))
         control.close()
         reap()
     }
