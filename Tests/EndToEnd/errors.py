@@ -45,7 +45,7 @@ def scenario_expired_token(lab):
     mode = Mode(lab, False)
     expired = os.path.join(lab.directory, "expired")
     state = os.path.join(lab.directory, "sandbox")
-    result = lab.ws(lab.binary("sandbox"), "kubeconfig", "--state", state, "--token", "--expires", "-60")
+    result = lab.ws(lab.binary("sandbox"), "kubeconfig", "--state", state, "--user", "expired")
     result.ok()
     with open(expired, "w") as file:
         file.write(result.out)

@@ -25,11 +25,6 @@ package struct QuitCommand: AsyncParsableCommand {
                 terminal.progress("Disconnecting")
                 try await client.quit(stopDaemons: stopDaemons)
                 await client.close()
-                if stopDaemons {
-                    _ = await Deadline.wait(seconds: 10) {
-                        (try? await DaemonClient.running(paths: paths, name: global.use)) == nil
-                    }
-                }
             }
             if stopDaemons, global.use == nil { try await RootDaemonLauncher(paths: paths).stop() }
             terminal.clear()

@@ -5,14 +5,16 @@ import Message
 /// The user daemon, as the commands see it.
 package struct DaemonClient: Sendable {
     private let line: CallLine
+    private let socket: String
     private var client: CallClient { line.client }
 
     // MARK: - Finding it
 
     /// The daemon of the connection called `name`, or nil where none runs.
     package static func running(paths: StatePaths, name: String?) async throws -> DaemonClient? {
-        guard let line = try? await CallLine(path: paths.userDaemonSocket(name: name)) else { return nil }
-        return DaemonClient(line: line)
+        let socket = paths.userDaemonSocket(name: name)
+        guard let line = try? await CallLine(path: socket) else { return nil }
+        return DaemonClient(line: line, socket: socket)
     }
 
     /// The daemon of a connection that must be there.
@@ -107,6 +109,7 @@ package struct DaemonClient: Sendable {
         }
     }
 
+    /// Disconnects; with `stopDaemons` returns once the daemon has ended, so that what comes next finds none.
     func quit(stopDaemons: Bool) async throws {
         var request = QuitRequest()
         request.stopDaemons = stopDaemons
@@ -114,6 +117,9 @@ package struct DaemonClient: Sendable {
         _ = try await translating {
             try await client.unary(UserDaemonCalls.quit, sent, timeout: .seconds(30))
         }
+        guard stopDaemons else { return }
+        await line.close()
+        _ = await Deadline.wait(seconds: 10) { (try? await CallLine(path: socket)) == nil }
     }
 
     func close() async {
