@@ -29,6 +29,8 @@ enum Detached {
             Exit.fail("could not start \(Paths.program)")
         }
         close(ends[1])
+        // The last words of a start that went well.
+        let sign = CommandLine.arguments.contains("--no-hints") ? "Ready in" : "End it with"
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -37,7 +39,7 @@ enum Detached {
             guard count > 0 else { break }
             _ = write(1, buffer, count)
             text += buffer[..<count]
-            if String(decoding: text, as: UTF8.self).contains("End it with") { Exit.now(0) }
+            if String(decoding: text, as: UTF8.self).contains(sign) { Exit.now(0) }
         }
         Exit.now(1)
     }

@@ -11,6 +11,7 @@ struct Main {
             Exit.now(PodRuntime.main(parent: parent))
         }
         if words.count == 2, words[1] == "sample-echo" { Exit.now(SampleEcho.main()) }
+        Signals.closeInheritedDescriptors()
         Signals.block()
         await Root.main()
     }

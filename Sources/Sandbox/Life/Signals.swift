@@ -1,8 +1,14 @@
+import CSandbox
 import Glibc
 import Kernel
 
 /// Waiting for the signals that end the sandbox.
 package enum Signals {
+    /// Lets go of every descriptor but the standard ones: whoever started this program may wait for the end of theirs.
+    package static func closeInheritedDescriptors() {
+        csb_close_from(3)
+    }
+
     /// Blocks them in the calling thread and those it starts: call before any other thread exists.
     package static func block() {
         var set = Self.ending()

@@ -112,3 +112,4 @@ int csb_mount(const char *source, const char *target, const char *type, unsigned
     return mount(source, target, type, flags, data);
 }
 int csb_unmount_lazily(const char *target) { return umount2(target, MNT_DETACH); }
+int csb_close_from(unsigned int first) { return (int)syscall(SYS_close_range, first, ~0U, 0); }

@@ -19,6 +19,7 @@ package enum PodRuntime {
         // The parent may have gone before the signal was asked for.
         guard getppid() == parent else { return 1 }
         csb_set_name("sandbox-pods")
+        csb_close_from(UInt32(self.controlDescriptor) + 1)
         _ = fcntl(self.controlDescriptor, F_SETFD, FD_CLOEXEC)
         setsid()
         do throws(RuntimeError) {

@@ -52,3 +52,5 @@ int csb_set_window_size(int descriptor, unsigned short rows, unsigned short colu
 int csb_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
 /// umount2(MNT_DETACH).
 int csb_unmount_lazily(const char *target);
+/// close_range(2) from the descriptor on.
+int csb_close_from(unsigned int first);

@@ -1,3 +1,0 @@
-import Testing
-
-@Test("the Sandbox target has a test bundle") func placeholderSandbox() {}
