@@ -195,6 +195,8 @@ private final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandl
         head.writeImmutableBuffer(unwrapInboundIn(data))
         let text = String(buffer: head)
         guard text.hasSuffix("\r\n\r\n") else { return }
+        // Nothing may follow the request before it is answered.
+        guard text.split(separator: "\r\n\r\n").count == 1 else { return context.close(promise: nil) }
         if let refusal {
             let body = refusal.body.text
             let answer = "HTTP/1.1 \(refusal.status) No\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
