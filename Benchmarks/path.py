@@ -75,13 +75,13 @@ def one(lab, load, command, target, connections, environment):
     """One measurement by bench-load at the workstation."""
     result = lab.ws(load, command, target, str(connections), seconds=30, env=environment).ok().json()
     if command in ("up", "down"):
-        if result["failed"]:
-            raise Failure(f"{command} to {target}: {result}")
         result["value"] = result["bytes"] * 8 / result["seconds"] / 1e6
     elif command == "ping":
         result["value"] = result["p50"]
     else:
         result["value"] = result["count"] / result["seconds"]
+    if result["failed"]:
+        print(f"{command} to {target}: {result['failed']} connections failed", file=sys.stderr)
     if not result["value"]:
         raise Failure(f"{command} to {target} carried nothing: {result}")
     return result

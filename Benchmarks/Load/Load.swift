@@ -29,27 +29,15 @@ enum Load {
     }
 
     private static func measure(_ kind: String, _ endpoint: InternetEndpoint, _ workers: Int) throws(SystemError) {
-        let totals = Totals()
-        let began = now()
-        var threads: [pthread_t] = []
-        for _ in 0..<workers {
-            threads.append(
-                try DedicatedThread.start {
-                    do throws(SystemError) {
-                        switch kind {
-                        case "up": try up(endpoint, totals)
-                        case "down": try down(endpoint, totals)
-                        case "ping": try ping(endpoint, totals)
-                        default: connect(endpoint, totals)
-                        }
-                    } catch {
-                        totals.failed.add(1, ordering: .relaxed)
-                    }
-                }
-            )
+        var share = 0
+        if kind == "down" {
+            // Each connection is read to its end: cutting off what is under way would disturb what is measured next. So a
+            // short run tells how much fits into the duration.
+            let (totals, seconds) = try round(kind, endpoint, workers, share: (16 << 20) / workers)
+            let rate = Double(totals.bytes.load(ordering: .relaxed)) / seconds
+            share = Int(max(rate * duration, Double(4 << 20))) / workers
         }
-        for thread in threads { DedicatedThread.join(thread) }
-        let seconds = now() - began
+        let (totals, seconds) = try round(kind, endpoint, workers, share: share)
         let rounds = totals.rounds.withLock { $0.sorted() }
         let fields = [
             "\"seconds\": \(seconds)",
@@ -62,9 +50,49 @@ enum Load {
         print("{\(fields.joined(separator: ", "))}")
     }
 
+    /// Runs the workers to their end; tells how long that took.
+    private static func round(
+        _ kind: String,
+        _ endpoint: InternetEndpoint,
+        _ workers: Int,
+        share: Int
+    ) throws(SystemError) -> (Totals, Double) {
+        let totals = Totals()
+        let began = now()
+        var threads: [pthread_t] = []
+        for _ in 0..<workers {
+            threads.append(
+                try DedicatedThread.start {
+                    do throws(SystemError) {
+                        switch kind {
+                        case "up": try up(endpoint, totals)
+                        case "down": try down(endpoint, share, totals)
+                        case "ping": try ping(endpoint, totals)
+                        default: connect(endpoint, totals)
+                        }
+                    } catch {
+                        totals.failed.add(1, ordering: .relaxed)
+                    }
+                }
+            )
+        }
+        for thread in threads { DedicatedThread.join(thread) }
+        return (totals, now() - began)
+    }
+
+    /// A connection on which nothing takes longer than ten seconds.
+    private static func open(_ endpoint: InternetEndpoint) throws(SystemError) -> Descriptor {
+        let socket = try Sockets.connectTCP(endpoint)
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            _ = setsockopt(socket.rawValue, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+        return socket
+    }
+
     /// Sends for the duration; counts what the far side says that it has got.
     private static func up(_ endpoint: InternetEndpoint, _ totals: Totals) throws(SystemError) {
-        let socket = try Sockets.connectTCP(endpoint)
+        let socket = try open(endpoint)
         let block = [UInt8](repeating: 0x5a, count: 256 << 10)
         try send(socket, Array("up\n".utf8))
         let end = now() + duration
@@ -78,24 +106,20 @@ enum Load {
         totals.bytes.add(got, ordering: .relaxed)
     }
 
-    /// Reads for the duration.
-    private static func down(_ endpoint: InternetEndpoint, _ totals: Totals) throws(SystemError) {
-        let socket = try Sockets.connectTCP(endpoint)
-        try send(socket, Array("down \(1 << 40)\n".utf8))
+    /// Reads so many bytes, to the end.
+    private static func down(_ endpoint: InternetEndpoint, _ share: Int, _ totals: Totals) throws(SystemError) {
+        let socket = try open(endpoint)
+        try send(socket, Array("down \(share)\n".utf8))
         var block = [UInt8](repeating: 0, count: 256 << 10)
-        let end = now() + duration
         var total = 0
-        while now() < end {
-            let count = recv(socket.rawValue, &block, block.count, 0)
-            guard count > 0 else { throw .last("receive") }
-            total += count
-        }
+        while case let count = recv(socket.rawValue, &block, block.count, 0), count > 0 { total += count }
+        guard total == share else { throw .last("receive") }
         totals.bytes.add(total, ordering: .relaxed)
     }
 
     /// Sends 64 bytes and waits for them, again and again; keeps the microseconds of each round.
     private static func ping(_ endpoint: InternetEndpoint, _ totals: Totals) throws(SystemError) {
-        let socket = try Sockets.connectTCP(endpoint)
+        let socket = try open(endpoint)
         try Sockets.set(socket, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
         let end = now() + duration
         var rounds: [Double] = []
@@ -115,7 +139,7 @@ enum Load {
         let end = now() + duration
         while now() < end {
             do throws(SystemError) {
-                try echo(try Sockets.connectTCP(endpoint))
+                try echo(try open(endpoint))
                 totals.count.add(1, ordering: .relaxed)
             } catch {
                 totals.failed.add(1, ordering: .relaxed)

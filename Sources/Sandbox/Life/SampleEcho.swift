@@ -104,10 +104,15 @@ package enum SampleEcho {
         }
     }
 
-    private static func source(_ connection: Descriptor, _ count: Int) {
-        // 256 blocks of 65536 bytes, each shifted by one: after them all begins again.
+    /// 256 blocks of 65536 bytes, each shifted by one: after them all begins again.
+    ///
+    /// Made once: that takes longer than sending them.
+    private static let blocks: [[UInt8]] = {
         let pattern = (0..<65536).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        let blocks = (0..<256).map { shift in pattern.map { $0 &+ UInt8(shift) } }
+        return (0..<256).map { shift in pattern.map { $0 &+ UInt8(shift) } }
+    }()
+
+    private static func source(_ connection: Descriptor, _ count: Int) {
         var sent = 0
         var index = 0
         while sent < count {
