@@ -31,7 +31,7 @@ struct DeploymentController: Sendable {
         let template = deployment.at("spec", "template") ?? .emptyObject
         let hash = template.contentHash
         let name = "\(deployment.name)-\(hash)"
-        let desired = deployment.at("spec", "replicas")?.int ?? 1
+        let desired = max(0, min(deployment.at("spec", "replicas")?.int ?? 1, 1_000_000))
         var current = owned.first { $0.name == name }
         let old = owned.filter { $0.name != name }
         let paused = deployment.at("spec", "paused")?.bool ?? false
@@ -252,7 +252,7 @@ struct DeploymentController: Sendable {
             new["status"] = status
             return new
         }
-        if !complete { loop.add(ObjectKey(deployment), after: .seconds(min(limit, 30))) }
+        if !complete { loop.add(ObjectKey(deployment), after: .seconds(max(1, min(limit, 30)))) }
     }
 
     private func forget(_ deployment: JSONValue, _ old: [JSONValue]) async throws(StatusError) {

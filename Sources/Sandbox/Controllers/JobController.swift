@@ -97,21 +97,23 @@ struct JobController: Sendable {
     }
 
     private func isLate(_ job: JSONValue, _ loop: ControllerLoop) -> Bool {
-        guard let limit = job.at("spec", "activeDeadlineSeconds")?.integer else { return false }
+        guard let limit = job.at("spec", "activeDeadlineSeconds")?.integer.map({ min($0, 1 << 40) }) else {
+            return false
+        }
         let began = job.at("status", "startTime")?.string.flatMap(Timestamp.parse) ?? Timestamp.seconds()
         let left = began + limit - Timestamp.seconds()
-        if left > 0 { loop.add(ObjectKey(job), after: .seconds(left)) }
+        if left > 0 { loop.add(ObjectKey(job), after: .seconds(min(left, 86400))) }
         return left <= 0
     }
 
     /// Deletes a Job that has ended, once its `ttlSecondsAfterFinished` are over.
     private func expire(_ job: JSONValue, _ loop: ControllerLoop) async throws(StatusError) {
-        guard let limit = job.at("spec", "ttlSecondsAfterFinished")?.integer else { return }
+        guard let limit = job.at("spec", "ttlSecondsAfterFinished")?.integer.map({ min($0, 1 << 40) }) else { return }
         let ended = (job.at("status", "conditions")?.array ?? []).compactMap {
             $0["lastTransitionTime"]?.string.flatMap(Timestamp.parse)
         }.max()
         let left = (ended ?? 0) + limit - Timestamp.seconds()
-        if left > 0 { return loop.add(ObjectKey(job), after: .seconds(left)) }
+        if left > 0 { return loop.add(ObjectKey(job), after: .seconds(min(left, 86400))) }
         _ = try? await self.api.delete(.jobs, namespace: job.namespace, name: job.name)
     }
 }

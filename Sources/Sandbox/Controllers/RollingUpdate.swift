@@ -18,6 +18,7 @@ struct RollingUpdate: Equatable, Sendable {
 
     /// Reads numbers or percentages; both zero would never move, so one may be missing then.
     init(desired: Int, surge: String, unavailable: String) {
+        let desired = max(0, min(desired, 1_000_000))
         self.desired = desired
         self.surge = Self.resolve(surge, of: desired, up: true)
         self.unavailable = Self.resolve(unavailable, of: desired, up: false)
@@ -26,8 +27,10 @@ struct RollingUpdate: Equatable, Sendable {
     }
 
     private static func resolve(_ text: String, of whole: Int, up: Bool) -> Int {
-        guard text.last == "%", let percent = Int(text.dropLast()) else { return max(0, Int(text) ?? 0) }
-        return (max(0, percent) * whole + (up ? 99 : 0)) / 100
+        guard text.last == "%", let percent = Int(text.dropLast()) else {
+            return max(0, min(Int(text) ?? 0, 1_000_000))
+        }
+        return (max(0, min(percent, 10_000)) * whole + (up ? 99 : 0)) / 100
     }
 
     /// What the new ReplicaSet and the old ones (oldest first) are to be asked for next.

@@ -24,7 +24,7 @@ struct StatefulSetController: Sendable {
             return
         }
         let pods = set.controlled(store.items(.pods, namespace: key.namespace))
-        let wanted = set.at("spec", "replicas")?.int ?? 1
+        let wanted = max(0, min(set.at("spec", "replicas")?.int ?? 1, 1_000_000))
         let hash = (set.at("spec", "template") ?? .emptyObject).contentHash
         let parallel = set.at("spec", "podManagementPolicy")?.string == "Parallel"
         try await self.work(set, pods, wanted, hash, parallel: parallel)

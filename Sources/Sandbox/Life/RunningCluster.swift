@@ -1,4 +1,5 @@
 import Cluster
+import Glibc
 import Kernel
 import NIOPosix
 import TLS
@@ -42,6 +43,11 @@ package final class RunningCluster: Sendable {
         let state = StateDirectory(path: configuration.state)
         do {
             try network.setUp()
+            // Tools of administrators may not be on everybody's path.
+            setenv("PATH", (getenv("PATH").map { String(cString: $0) } ?? "") + ":/usr/sbin:/sbin:/usr/bin:/bin", 1)
+            guard (try? network.execute(["nft", "--version"]))?.status == 0 else {
+                throw RuntimeError("nft is missing; install it with: apt-get install nftables", code: 0)
+            }
             progress("Node network \(NodeNetwork.podRange), services \(NodeNetwork.serviceRange)")
             let authority = try CertificateAuthority(commonName: "sandbox-ca")
             let late = LateNode()

@@ -50,7 +50,7 @@ struct Layer: Sendable, CustomTestStringConvertible {
         ),
         Layer(
             "Sandbox",
-            own: ["Cluster", "HTTP2", "TLS", "Kernel", "CZlib"],
+            own: ["Cluster", "HTTP2", "TLS", "Kernel", "CZlib", "CSandbox"],
             foreign: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "Logging", "DequeModule"]
         ),
         Layer(

@@ -328,7 +328,7 @@ extension PodWorker {
         withExtendedLifetime(null) {}
         let id = spec.id
         let limit = Task {
-            try await Task.sleep(for: .milliseconds(Int64(seconds * 1000)))
+            try await Task.sleep(for: .milliseconds(Int64(max(0, min(seconds, 86400)) * 1000)))
             sandbox.signal(id, SIGKILL)
         }
         let exit = await sandbox.exit(of: id)

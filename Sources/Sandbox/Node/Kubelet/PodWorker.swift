@@ -204,13 +204,15 @@ actor PodWorker {
     }
 
     func sleep(_ seconds: Double) async {
-        try? await Task.sleep(for: .milliseconds(Int64(seconds * 1000)))
+        // A day is for ever here, and nothing overflows.
+        try? await Task.sleep(for: .milliseconds(Int64(max(0, min(seconds, 86400)) * 1000)))
     }
 
     // MARK: The end
 
     /// Begins to end the pod, or shortens the time that it has.
     private func end(_ grace: Int64) {
+        let grace = max(0, min(grace, 86400))
         if let ending, grace >= ending { return }
         let first = self.ending == nil
         self.ending = grace
@@ -254,7 +256,7 @@ actor PodWorker {
         if self.ending == nil {
             let grace = self.pod.at("spec", "terminationGracePeriodSeconds")?.integer ?? 30
             self.cancel()
-            await self.stopContainers(grace: grace, hooks: false)
+            await self.stopContainers(grace: max(0, min(grace, 86400)), hooks: false)
         }
         await self.killer?.value
         self.sandbox?.close()

@@ -42,7 +42,7 @@ struct Probe: Sendable {
         }
         self.initialDelay = probe["initialDelaySeconds"]?.double ?? 0
         self.period = max(1, probe["periodSeconds"]?.double ?? 10)
-        self.timeout = max(1, probe["timeoutSeconds"]?.double ?? 1)
+        self.timeout = max(1, min(probe["timeoutSeconds"]?.double ?? 1, 3600))
         self.successThreshold = max(1, probe["successThreshold"]?.int ?? 1)
         self.failureThreshold = max(1, probe["failureThreshold"]?.int ?? 3)
     }

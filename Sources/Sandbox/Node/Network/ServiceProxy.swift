@@ -37,7 +37,8 @@ package struct ServiceProxy: Sendable {
                     let script = next.script(serviceRange: NodeNetwork.serviceRange, node: NodeNetwork.node.description)
                     let result = try network.execute(["nft", "-f", "-"], input: script)
                     guard result.status == 0 else { return result.error }
-                    for words in ServiceRules.staleFlows(before: before, after: next) { _ = try network.execute(words) }
+                    // Without conntrack, clients of UDP have to open new sockets when endpoints go.
+                    for words in ServiceRules.staleFlows(before: before, after: next) { _ = try? network.execute(words) }
                     return nil
                 } catch {
                     return error.description

@@ -116,7 +116,7 @@ final class ContainerLog: Sendable {
         let (stream, continuation) = AsyncStream.makeStream(of: Line.self)
         self.state.withLock { state in
             var lines = Array(state.lines)
-            if let since { lines = lines.filter { $0.moment >= since * 1_000_000_000 } }
+            if let since { lines = lines.filter { $0.moment / 1_000_000_000 >= since } }
             if let tail, tail >= 0 { lines = Array(lines.suffix(tail)) }
             for line in lines { continuation.yield(line) }
             guard follow, !state.ended else { return continuation.finish() }

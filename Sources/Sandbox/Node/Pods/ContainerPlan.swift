@@ -18,6 +18,9 @@ enum ContainerPlan {
     ) throws(RuntimeError) -> ContainerSpec {
         var spec = ContainerSpec(id: id)
         let pod = fields.pod
+        let own = container["securityContext"]
+        let shared = pod.at("spec", "securityContext")
+        spec.user = UInt32(clamping: own?["runAsUser"]?.int ?? shared?["runAsUser"]?.int ?? 0)
         let environment = try ContainerEnvironment(
             container: container,
             fields: fields,
@@ -25,9 +28,10 @@ enum ContainerPlan {
             find: find
         ).values
         var values = [
-            "PATH": image.directory.map { "\($0):\(self.path)" } ?? self.path, "HOME": "/root",
+            "PATH": image.directory.map { "\($0):\(self.path)" } ?? self.path, "HOME": "/",
             "HOSTNAME": self.hostname(pod), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
         ]
+        if spec.user == 0 { values["HOME"] = "/root" }
         if container["tty"]?.bool == true { values["TERM"] = "xterm" }
         values.merge(environment) { _, given in given }
         spec.environment = values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -37,9 +41,6 @@ enum ContainerPlan {
         if let directory = container["workingDir"]?.string, !directory.isEmpty { spec.workingDirectory = directory }
         spec.shown = image.shown
         spec.files = files
-        let own = container["securityContext"]
-        let shared = pod.at("spec", "securityContext")
-        spec.user = UInt32(clamping: own?["runAsUser"]?.int ?? shared?["runAsUser"]?.int ?? 0)
         spec.group = UInt32(clamping: own?["runAsGroup"]?.int ?? shared?["runAsGroup"]?.int ?? 0)
         let supplemental = (shared?["supplementalGroups"]?.array ?? []).compactMap {
             $0.int.map { UInt32(clamping: $0) }

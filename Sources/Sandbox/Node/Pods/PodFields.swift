@@ -38,7 +38,7 @@ struct PodFields {
         let divisor = reference["divisor"].flatMap { $0.string ?? $0.int.map(String.init) } ?? "1"
         guard let amount = Quantity.parse(given ?? fallback) else { return nil }
         let unit = Quantity.parse(divisor).flatMap { $0 > 0 ? $0 : nil } ?? 1
-        return String(Int64((amount / unit - 1e-9).rounded(.up)))
+        return Int64(exactly: (amount / unit - 1e-9).rounded(.up)).map(String.init)
     }
 
     /// Labels as a file holds them.

@@ -64,6 +64,8 @@ struct ContainerRoot {
             // Spaces in names are written as \040.
             let path = String(fields[4]).replacing("\\040", with: " ")
             if path == "/" || path == self.pod || Self.isBelow(path, Self.own + [self.pod]) { continue }
+            // Container runtimes put these over the machine's; here come the pod's own.
+            if self.spec.files[path] != nil { continue }
             let target = self.root + path
             // A file system that cannot be bound is missing in the container, no more.
             guard Files.kind(target) != nil, (try? Self.mount(path, target, nil, Self.bind)) != nil else { continue }
