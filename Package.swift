@@ -188,7 +188,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxTests",
-            dependencies: ["Sandbox", "Cluster", "HTTP2", "TLS", nioCore, nioPosix],
+            dependencies: ["Sandbox", "Cluster", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Sandbox",
             swiftSettings: settings
         ),

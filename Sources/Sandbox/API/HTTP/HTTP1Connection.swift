@@ -192,7 +192,7 @@ final class HTTP1Connection: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
         do {
             let pipeline = context.pipeline.syncOperations
-            // First, because the new handlers may write bytes as soon as they are added.
+            // First, because the new handlers may write as soon as they are added.
             pipeline.removeHandler(self.encoder, promise: nil)
             for handler in accepted.makeHandlers(access: self.server.access) { try pipeline.addHandler(handler) }
             pipeline.removeHandler(context: context, promise: nil)

@@ -46,10 +46,21 @@ enum ServerSideApply {
             }
         }
         guard conflicts.isEmpty else { throw self.refusal(conflicts) }
-        // Deeper paths first, so that an element goes only when it is nobody's any more.
-        let dropped = before.subtracting(wanted).subtracting(entries.ownedByOthers(than: manager))
-        for path in dropped.paths.sorted(by: { $0.count > $1.count }) {
-            if case .key = path.last, wanted.paths.contains(where: { $0.starts(with: path) }) { continue }
+        // Elements before their fields: while one stays, the fields that tell it apart stay, too.
+        let others = entries.ownedByOthers(than: manager)
+        let dropped = before.subtracting(wanted).subtracting(others)
+        for path in dropped.paths.sorted(by: { $0.count < $1.count }) {
+            if case .key = path.last,
+                wanted.paths.contains(where: { $0.starts(with: path) })
+                    || others.paths.contains(where: { $0.starts(with: path) })
+            {
+                continue
+            }
+            if path.count > 1, case .field(let name) = path.last, case .key(let key) = path[path.count - 2],
+                key.values[name] != nil
+            {
+                continue
+            }
             result = FieldSet.remove(path[...], from: result)
         }
         result = self.merge(configuration, into: result, names: [])
