@@ -5,7 +5,9 @@ import Glibc
 actor Lines {
     private var iterator: AsyncStream<String>.Iterator
 
-    /// Reads once; empty at the end. FileHandle's own way traps when a signal interrupts it.
+    /// Reads once; empty at the end.
+    ///
+    /// FileHandle's own way traps when a signal interrupts it.
     static func read(_ handle: FileHandle) -> Data {
         var bytes = [UInt8](repeating: 0, count: 65536)
         while true {
