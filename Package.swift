@@ -141,11 +141,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], path: "Tests/TLS", swiftSettings: settings),
         .testTarget(
             name: "HTTP2Tests",
-            dependencies: ["HTTP2", "TLS", "Kernel", nioCore, nioPosix, nioEmbedded],
+            dependencies: ["TestSupport", "HTTP2", "TLS", "Kernel", nioCore, nioPosix, nioEmbedded],
             path: "Tests/HTTP2",
             swiftSettings: settings
         ),
@@ -164,13 +165,16 @@ let package = Package(
         ),
         .testTarget(
             name: "NetworkTests",
-            dependencies: ["Network", "Kernel", "Message", nioCore, nioPosix, nioEmbedded],
+            dependencies: ["TestSupport", "Network", "Kernel", "Message", nioCore, nioPosix, nioEmbedded],
             path: "Tests/Network",
             swiftSettings: settings
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Kubeconfig", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging],
+            dependencies: [
+                "TestSupport", "Cluster", "Kubeconfig", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1, nioWebSocket,
+                logging,
+            ],
             path: "Tests/Cluster",
             swiftSettings: settings
         ),
@@ -188,19 +192,25 @@ let package = Package(
         ),
         .testTarget(
             name: "SandboxTests",
-            dependencies: ["Sandbox", "Cluster", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1],
+            dependencies: ["TestSupport", "Sandbox", "Cluster", "HTTP2", "TLS", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Sandbox",
             swiftSettings: settings
         ),
         .testTarget(
             name: "HostTests",
             dependencies: [
+                "TestSupport",
                 "Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "TLS", "Cluster", "Kernel",
                 nioCore, nioPosix, logging,
             ],
             path: "Tests/Host",
             swiftSettings: settings
         ),
-        .testTarget(name: "ArchitectureTests", path: "Tests/Architecture", swiftSettings: settings),
+        .testTarget(
+            name: "ArchitectureTests",
+            dependencies: ["TestSupport"],
+            path: "Tests/Architecture",
+            swiftSettings: settings
+        ),
     ]
 )

@@ -72,6 +72,20 @@ struct ExecPlugin: Sendable {
         Self.collect(process, output.fileHandleForReading, errors.fileHandleForReading, path, promise)
     }
 
+    /// Everything up to the end of a pipe; Foundation's own reads give up when a signal interrupts them.
+    private static func drain(_ pipe: FileHandle) -> Data {
+        var all = Data()
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe read(pipe.fileDescriptor, &buffer, buffer.count)
+            if count > 0 {
+                all.append(contentsOf: buffer[..<count])
+            } else if count == 0 || errno != EINTR {
+                return all
+            }
+        }
+    }
+
     private static func collect(
         _ process: Process,
         _ output: FileHandle,
@@ -82,10 +96,10 @@ struct ExecPlugin: Sendable {
         let complaint = Complaint()
         let group = DispatchGroup()
         DispatchQueue.global().async(group: group) {
-            complaint.set((try? errors.readToEnd()) ?? Data())
+            complaint.set(drain(errors))
         }
         DispatchQueue.global().async {
-            let printed = (try? output.readToEnd()) ?? Data()
+            let printed = drain(output)
             group.wait()
             process.waitUntilExit()
             guard process.terminationStatus == 0 else {

@@ -3,6 +3,7 @@ import HTTP2
 import NIOCore
 import NIOPosix
 import Testing
+import TestSupport
 
 /// Foreign clients against our server.
 @Suite(.timeLimit(.minutes(1))) struct InteropTests {
@@ -42,7 +43,7 @@ import Testing
         process.standardError = FileHandle.nullDevice
         return try await NIOThreadPool.singleton.runIfActive {
             try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            let text = String(decoding: pipe.fileHandleForReading.drained(), as: UTF8.self)
             process.waitUntilExit()
             return (process.terminationStatus, text)
         }

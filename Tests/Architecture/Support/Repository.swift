@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The files of this repository, as they are on disk.
 enum Repository {
@@ -46,7 +47,7 @@ enum Repository {
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
         try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        let data = output.fileHandleForReading.drained()
         process.waitUntilExit()
         guard process.terminationStatus == 0,
             let manifest = try JSONSerialization.jsonObject(with: data) as? [String: Any]

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import TLS
 import Testing
+import TestSupport
 
 /// Asks the server as others would: with curl, over TLS by a CA that openssl made.
 @Suite(.serialized) final class AdmissionServerTests {
@@ -53,7 +54,7 @@ import Testing
         process.standardOutput = output
         process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
-        let printed = try output.fileHandleForReading.readToEnd() ?? Data()
+        let printed = output.fileHandleForReading.drained()
         process.waitUntilExit()
         return Result(
             status: process.terminationStatus,

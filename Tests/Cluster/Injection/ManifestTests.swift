@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Testing
+import TestSupport
 
 /// The manifests in k8s/, as kustomize reads them.
 @Suite struct ManifestTests {
@@ -20,7 +21,7 @@ import Testing
         let output = Pipe()
         process.standardOutput = output
         try process.run()
-        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        let text = String(decoding: output.fileHandleForReading.drained(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
         let kinds = text.split(separator: "\n").filter { $0.hasPrefix("kind: ") }.map { $0.dropFirst(6) }

@@ -5,6 +5,7 @@ import NIOPosix
 import Testing
 
 @testable import Network
+import TestSupport
 
 @Suite struct DNSServerTests {
     private final class Cluster: DNSExchange {
@@ -39,7 +40,7 @@ import Testing
         try process.run()
         return await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                let data = pipe.fileHandleForReading.readDataToEndOfFile()
+                let data = pipe.fileHandleForReading.drained()
                 process.waitUntilExit()
                 continuation.resume(returning: String(decoding: data, as: UTF8.self))
             }

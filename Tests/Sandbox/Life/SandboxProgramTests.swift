@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Sandbox
+import TestSupport
 
 /// The built program with the real kubectl.
 @Suite(.serialized, .enabled(if: ProgramObstacle.text == nil, "needs root, kubectl and the built sandbox"))
@@ -22,7 +23,7 @@ struct SandboxProgramTests {
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        let text = try output.fileHandleForReading.readToEnd() ?? Data()
+        let text = output.fileHandleForReading.drained()
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: text, as: UTF8.self))
     }
