@@ -9,6 +9,7 @@ package protocol ClusterGateway: Sendable {
     ///   - resuming: the session to take up again, if there was one.
     ///   - attachments: what the session holds; a manager that has forgotten it makes them anew.
     ///   - progress: told what is being waited for.
+    /// - Returns: The open session; its owner closes it.
     /// - Throws: `DaemonFailure` in words for the user.
     func open(
         _ request: ConnectRequest,

@@ -1,6 +1,8 @@
 package import Message
 
-/// The life of the user daemon's connection. Pure: inputs return what to do.
+/// The life of the user daemon's connection.
+///
+/// Pure: inputs return what to do.
 ///
 ///     idle ──connect──► connecting ──opened──► connected ◄──resumed── reconnecting
 ///      ▲                    │                   │    └──────lost─────────►│
@@ -48,7 +50,9 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// The session and the network are there. False where the user has quit meanwhile: undo both.
+    /// The session and the network are there.
+    ///
+    /// False where the user has quit meanwhile: undo both.
     package mutating func opened(_ info: ConnectionInfo) -> Bool {
         guard case .connecting(let request) = state else { return false }
         state = .connected(request, info)
@@ -77,7 +81,9 @@ package struct ConnectionMachine: ~Copyable {
         return .milliseconds(min(5000, 250 << min(attempt, 5)))
     }
 
-    /// The session is there again. False where the user has quit meanwhile.
+    /// The session is there again.
+    ///
+    /// False where the user has quit meanwhile.
     package mutating func resumed(_ change: (inout ConnectionInfo) -> Void) -> Bool {
         guard case .reconnecting(let request, var info, _) = state else { return false }
         change(&info)
@@ -98,7 +104,9 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// The user quits, or the network has gone away for good. True where there was something.
+    /// The user quits, or the network has gone away for good.
+    ///
+    /// True where there was something.
     package mutating func quit() -> Bool {
         if case .idle = state { return false }
         state = .idle

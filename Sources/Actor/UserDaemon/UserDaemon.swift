@@ -73,7 +73,9 @@ package actor UserDaemon {
         }
     }
 
-    /// Ends the connection and undoes everything on the workstation. False where there was none.
+    /// Ends the connection and undoes everything on the workstation.
+    ///
+    /// False where there was none.
     @discardableResult
     package func quit() async -> Bool {
         guard machine.quit() else { return false }
@@ -248,7 +250,11 @@ package actor UserDaemon {
         return (session, info)
     }
 
-    private static func info(_ request: ConnectRequest, _ facts: SessionFacts, _ network: NetworkFacts) -> ConnectionInfo {
+    private static func info(
+        _ request: ConnectRequest,
+        _ facts: SessionFacts,
+        _ network: NetworkFacts
+    ) -> ConnectionInfo {
         var info = ConnectionInfo()
         info.name = request.name
         info.isolated = request.isolated

@@ -4,7 +4,7 @@ package import Message
 package protocol WorkstationNetwork: Sendable {
     /// Makes the virtual interface and joins it to the session.
     ///
-    /// - Parameter lost: called once if the network goes away by itself (root daemon or holder died).
+    /// `lost` is called once if the network goes away by itself (root daemon or holder died).
     func setUp(
         _ request: ConnectRequest,
         session: any ManagerSession,

@@ -5,7 +5,8 @@ package enum DetachedDaemon {
     /// Starts `arguments` (an absolute path first) with standard output and error appended to `log`.
     ///
     /// - Returns: the daemon's process id.
-    package static func start(_ arguments: [String], log: String, environment: [String: String]? = nil) throws -> Int32 {
+    package static func start(_ arguments: [String], log: String, environment: [String: String]? = nil) throws -> Int32
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -1,6 +1,8 @@
 package import Message
 
-/// An attachment as it is printed. The environment is left out: it carries secrets; `--env-file` gives it.
+/// An attachment as it is printed.
+///
+/// The environment is left out: it carries secrets; `--env-file` gives it.
 package struct AttachmentOutput: Encodable, Equatable {
     struct Port: Encodable, Equatable {
         var container: String

@@ -38,7 +38,9 @@ package struct ServiceProxy: Sendable {
                     let result = try network.execute(["nft", "-f", "-"], input: script)
                     guard result.status == 0 else { return result.error }
                     // Without conntrack, clients of UDP have to open new sockets when endpoints go.
-                    for words in ServiceRules.staleFlows(before: before, after: next) { _ = try? network.execute(words) }
+                    for words in ServiceRules.staleFlows(before: before, after: next) {
+                        _ = try? network.execute(words)
+                    }
                     return nil
                 } catch {
                     return error.description
