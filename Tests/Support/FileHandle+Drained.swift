@@ -1,4 +1,5 @@
 package import Foundation
+import Glibc
 
 extension FileHandle {
     /// Everything up to the end of a pipe.
@@ -8,7 +9,7 @@ extension FileHandle {
         var all = Data()
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let count = read(fileDescriptor, &buffer, buffer.count)
+            let count = Glibc.read(fileDescriptor, &buffer, buffer.count)
             if count > 0 {
                 all.append(contentsOf: buffer[..<count])
             } else if count == 0 || errno != EINTR {
