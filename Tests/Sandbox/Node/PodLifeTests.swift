@@ -10,7 +10,6 @@ struct PodLifeTests {
     @Test("a pod runs its command in namespaces of its own, and its output and exit status are kept")
     func runs() async throws {
         try await NodeFixture.with { node in
-            let began = ContinuousClock.now
             let text = try await node.output(
                 of:
                     "hostname; id -u; cat /proc/self/cgroup >/dev/null; ls /proc | grep -c '^[0-9]'; cat /etc/resolv.conf; ip -4 -o addr show eth0 | grep -o 10.244[0-9.]*; touch /only-here; echo $GREETING",
@@ -25,14 +24,12 @@ struct PodLifeTests {
             #expect(text.contains("10.244.0."))
             #expect(lines.last == "hello world")
             #expect(!FileManager.default.fileExists(atPath: "/only-here"))
-            print("a pod took \(ContinuousClock.now - began)")
         }
     }
 
     @Test("a deployment's pods become ready, serve by name through their Service, and go with it")
     func deployment() async throws {
         try await NodeFixture.with { node in
-            let began = ContinuousClock.now
             try await node.cluster.api.create(.deployments, Self.echo(replicas: 2), namespace: "default")
             try await node.cluster.api.create(
                 .services,
@@ -52,7 +49,6 @@ struct PodLifeTests {
                 node.store.find(.deployments, namespace: "default", name: "echo")?.at("status", "availableReplicas")?
                     .int == 2
             }
-            print("two replicas took \(ContinuousClock.now - began)")
             try await node.wait("endpoints") {
                 node.store.items(.endpointSlices, namespace: "default").contains {
                     $0.labels["kubernetes.io/service-name"] == "echo" && ($0["endpoints"]?.array?.count ?? 0) == 2

@@ -87,11 +87,13 @@ final class ContainerLog: Sendable {
                 self.add(lines, &file, error: index == 1)
             }
         }
-        self.state.withLock { state in
+        let followers = self.state.withLock { state in
             state.ended = true
-            for follower in state.followers.values { follower.finish() }
-            state.followers = [:]
+            defer { state.followers = [:] }
+            return Array(state.followers.values)
         }
+        // Ending one calls its `onTermination`, which takes the lock.
+        for follower in followers { follower.finish() }
     }
 
     private func add(_ texts: [[UInt8]], _ file: inout FileWriter, error: Bool) {
