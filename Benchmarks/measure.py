@@ -1,6 +1,6 @@
 """Runs benchmarks in a lab like that of the end-to-end tests.
 
-usage: measure.py [--binaries DIR] [--logs DIR] [--json] [--list] [NAME…]
+usage: measure.py [--binaries DIR] [--logs DIR] [--json] [--rounds N] [--list] [NAME…]
 """
 
 import argparse
@@ -15,7 +15,7 @@ from lab import ROOT, Failure, Lab  # noqa: E402
 from report import Report  # noqa: E402
 from run import install  # noqa: E402
 
-#: Every benchmark: a module with a NAME, a text and `run(lab, report, load)`.
+#: Every benchmark: a module with a NAME, a text and `run(lab, report, load, rounds)`.
 BENCHES = [path]
 
 
@@ -24,6 +24,7 @@ def main():
     arguments.add_argument("--binaries", default=os.path.join(ROOT, ".build", "release"))
     arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "bench-logs"))
     arguments.add_argument("--json", action="store_true", help="one JSON object a line")
+    arguments.add_argument("--rounds", type=int, default=3, help="medians are taken of so many (default: 3)")
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("names", nargs="*", metavar="NAME")
     options = arguments.parse_args()
@@ -43,7 +44,7 @@ def main():
         install(lab)
         for bench in BENCHES:
             if not options.names or bench.NAME in options.names:
-                bench.run(lab, report, lab.binary("bench-load"))
+                bench.run(lab, report, lab.binary("bench-load"), max(1, options.rounds))
     except Failure as failure:
         print(f"error: {failure}\nlogs: {options.logs}", file=sys.stderr)
         return 1

@@ -16,7 +16,6 @@ import processes
 from lab import API, Failure, wait_until
 
 NAME = "path"
-ROUNDS = 3
 ECHO, BULK = 7000, 7002
 
 #: Case, command of bench-load, port, connections, unit.
@@ -30,7 +29,7 @@ CASES = [
 ]
 
 
-def run(lab, report, load):
+def run(lab, report, load, count):
     pod, address = echo_pod(lab)
     environment = lab.environment("bench")
     started = []
@@ -42,20 +41,24 @@ def run(lab, report, load):
         connected = time.monotonic() - began
         targets = {"telepresence": lambda port: f"{address}:{port}", "port-forward": forward.get, "relay": relay.get}
         memory = {role: processes.rss(pids) for role, pids in processes.find().items()}
-        values, costs = measure(lab, load, targets, environment)
+        values, costs = measure(lab, load, targets, environment, count)
         print_all(report, values, costs, memory, connected)
         agent(lab, report, environment)
     finally:
-        lab.tp("quit", "-s", seconds=20, env=environment)
         for process in started:
             process.send_signal(signal.SIGTERM)
             process.wait()
+        # What went wrong before, if anything, matters more than how this ends: the lab takes everything down.
+        try:
+            lab.tp("quit", "-s", seconds=20, env=environment)
+        except Failure as failure:
+            print(failure, file=sys.stderr)
 
 
-def measure(lab, load, targets, environment):
+def measure(lab, load, targets, environment, count):
     """All cases on all paths, in turn; the values of each, and processor seconds per GB of our own path."""
     values, costs = {}, {}
-    for number in range(ROUNDS):
+    for number in range(count):
         for case, command, port, connections, _ in CASES:
             for path, target in targets.items():
                 pids = processes.find()
@@ -66,14 +69,14 @@ def measure(lab, load, targets, environment):
                     for role, found in pids.items():
                         used = processes.cpu(found) - before[role]
                         costs.setdefault((role, command), []).append(used / (result["bytes"] / 1e9))
-        print(f"round {number + 1} of {ROUNDS} done", file=sys.stderr, flush=True)
+        print(f"round {number + 1} of {count} done", file=sys.stderr, flush=True)
     medians = {key: statistics.median(found) for key, found in values.items()}
     return medians, {key: statistics.median(found) for key, found in costs.items()}
 
 
 def one(lab, load, command, target, connections, environment):
     """One measurement by bench-load at the workstation."""
-    result = lab.ws(load, command, target, str(connections), seconds=30, env=environment).ok().json()
+    result = lab.ws(load, command, target, str(connections), seconds=90, env=environment).ok().json()
     if command in ("up", "down"):
         result["value"] = result["bytes"] * 8 / result["seconds"] / 1e6
     elif command == "ping":
