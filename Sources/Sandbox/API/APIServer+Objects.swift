@@ -245,7 +245,7 @@ extension APIServer {
         }
         let bookmarks = request.flag("allowWatchBookmarks")
         if initial { continuation.yield(ByteBuffer(bytes: Self.bookmark(kind, version, form, initialEnd: true))) }
-        let asked = request.parameter("timeoutSeconds").flatMap { Int($0) } ?? 0
+        let asked = min(request.parameter("timeoutSeconds").flatMap { Int($0) } ?? 0, 86400)
         let deadline = ContinuousClock.now + .seconds(asked > 0 ? asked : Int.random(in: 1800...3600))
         let store = self.api.store
         let keeper = Task {

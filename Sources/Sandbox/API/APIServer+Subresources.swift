@@ -168,7 +168,7 @@ extension APIServer {
         options.tail = request.parameter("tailLines").flatMap { Int($0) }
         options.limit = request.parameter("limitBytes").flatMap { Int($0) }
         if let seconds = request.parameter("sinceSeconds").flatMap({ Int64($0) }) {
-            options.since = Timestamp.seconds() - seconds
+            options.since = Timestamp.seconds() - min(max(0, seconds), Timestamp.seconds())
         }
         if let moment = request.parameter("sinceTime") { options.since = Timestamp.parse(moment) }
         let stream = try await self.access.log(pod, options)

@@ -76,15 +76,16 @@ extension ObjectAPI {
                 ),
                 let object = self.store.find(kind, namespace: namespace, name: owner["name"]?.string ?? "")
             else { continue }
-            sum += object.at("spec", "replicas")?.int ?? 0
+            sum += min(object.at("spec", "replicas")?.int ?? 0, Int(Int32.max))
         }
         return sum
     }
 
     /// A number, or a share such as `25%`.
     package static func amount(_ value: JSONValue, of total: Int, roundingUp: Bool) -> Int {
-        if let number = value.int { return number }
-        guard let text = value.string, text.hasSuffix("%"), let percent = Int(text.dropLast()) else { return 0 }
+        if let number = value.int { return min(max(0, number), Int(Int32.max)) }
+        guard let text = value.string, text.hasSuffix("%"), let given = Int(text.dropLast()) else { return 0 }
+        let percent = min(max(0, given), 100)
         return roundingUp ? (total * percent + 99) / 100 : total * percent / 100
     }
 }

@@ -253,7 +253,8 @@ package final class ObjectStore: Sendable {
                 !["Succeeded", "Failed"].contains(object.at("status", "phase")?.string ?? "")
             {
                 grace = options.gracePeriod ?? object.at("spec", "terminationGracePeriodSeconds")?.integer ?? 30
-                grace = max(0, grace)
+                // A year is as good as for ever, and can be added to any moment.
+                grace = min(max(0, grace), 31_536_000)
                 if let given = old.at("metadata", "deletionGracePeriodSeconds")?.integer { grace = min(grace, given) }
             }
             if kind == .namespaces { object.set("status", "phase", to: .string("Terminating")) }

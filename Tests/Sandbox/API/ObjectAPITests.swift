@@ -96,6 +96,23 @@ import Testing
         #expect(api.store.find(.pods, namespace: "default", name: "p") == nil)
     }
 
+    @Test("the largest and smallest numbers do no harm") func extremes() async throws {
+        let api = try await self.api()
+        for value: JSONValue in [.integer(.max), .integer(.min), "9223372036854775807%", "-1%", .number(1e300)] {
+            #expect((0...Int(Int32.max)).contains(ObjectAPI.amount(value, of: 1_000_000, roundingUp: true)))
+        }
+        var pod = self.pod
+        pod.set("spec", "nodeName", to: "n")
+        pod.set("spec", "terminationGracePeriodSeconds", to: .integer(.max))
+        try await api.create(.pods, pod, namespace: "default")
+        try await api.delete(.pods, namespace: "default", name: "p", options: DeleteOptions(gracePeriod: .max))
+        try await api.delete(.pods, namespace: "default", name: "p", options: DeleteOptions(gracePeriod: .min))
+        #expect(api.store.find(.pods, namespace: "default", name: "p") == nil)
+        let small = ServiceAllocator(base: 10 << 24, length: 30)
+        let service = try small.allocate(["spec": ["ports": [["port": 80]]]], old: nil, others: [])
+        #expect(service.at("spec", "clusterIP") == "10.0.0.2")
+    }
+
     @Test("a token bound to a pod dies with it, and is good for its audience only") func tokens() async throws {
         let api = try await self.api()
         try await api.create(.pods, self.pod, namespace: "default")

@@ -72,7 +72,7 @@ struct ServiceAllocator {
         let size = UInt32(1) << UInt32(32 - self.length)
         if wanted.isEmpty {
             // The lower part is left to those who ask for an address, as Kubernetes does.
-            let reserved = min(max(16, size / 16), 256)
+            let reserved = min(max(16, size / 16), 256, size / 2)
             for _ in 0..<64 {
                 let candidate = self.address(UInt32.random(in: reserved..<(size - 1)))
                 if !taken.contains(candidate) { return candidate }

@@ -112,7 +112,7 @@ struct WebhookAdmission: Sendable {
             let message = status["message"]?.string ?? status["reason"]?.string ?? ""
             let detail = message.isEmpty ? "denied the request without explanation" : "denied the request: \(message)"
             throw StatusError(
-                code: status["code"]?.int ?? 403,
+                code: status["code"]?.int.flatMap { (400...599).contains($0) ? $0 : nil } ?? 403,
                 reason: status["reason"]?.string ?? "",
                 message: "admission webhook \"\(hook.name)\" \(detail)"
             )

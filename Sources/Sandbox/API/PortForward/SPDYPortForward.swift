@@ -28,6 +28,7 @@ final class SPDYPortForward: ChannelInboundHandler {
     /// Forwards that were written to since the last flush.
     private var touched: Set<UInt32> = []
     private var full: Set<UInt32> = []
+    private var reading = true
 
     init(_ target: PodTarget) { self.target = target }
 
@@ -171,7 +172,9 @@ final class SPDYPortForward: ChannelInboundHandler {
     }
 
     private func setReading(_ context: ChannelHandlerContext) {
-        try? context.channel.syncOptions?.setOption(.autoRead, value: self.full.isEmpty)
+        guard self.full.isEmpty != self.reading else { return }
+        self.reading = self.full.isEmpty
+        try? context.channel.syncOptions?.setOption(.autoRead, value: self.reading)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

@@ -11,6 +11,7 @@ final class WebSocketPortForward: ChannelInboundHandler {
     private var reader = WebSocketReader()
     private var sockets: [PodSocket] = []
     private var open = 0
+    private var reading = true
     /// The channel of the message that is being received; nil before its first byte.
     private var current: UInt8?
 
@@ -112,6 +113,8 @@ final class WebSocketPortForward: ChannelInboundHandler {
     /// Reads from the client only while all pods take what it sends.
     private func balance(_ context: ChannelHandlerContext) {
         let wanted = self.sockets.allSatisfy(\.isWritable)
+        guard wanted != self.reading else { return }
+        self.reading = wanted
         try? context.channel.syncOptions?.setOption(.autoRead, value: wanted)
     }
 

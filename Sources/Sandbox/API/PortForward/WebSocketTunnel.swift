@@ -8,6 +8,8 @@ final class WebSocketTunnel: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private var reader = WebSocketReader()
+    private var waiting: [(bytes: ByteBuffer, promise: EventLoopPromise<Void>?)] = []
+    private var waitingBytes = 0
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.reader.feed(self.unwrapInboundIn(data))
@@ -18,6 +20,7 @@ final class WebSocketTunnel: ChannelDuplexHandler {
                 case .data(let bytes):
                     if bytes.readableBytes > 0 { context.fireChannelRead(self.wrapInboundOut(bytes)) }
                 case .ping(let payload):
+                    self.send(context)
                     context.write(
                         self.wrapOutboundOut(
                             .init(buffer: WebSocketReader.header(opcode: 10, length: payload.readableBytes))
@@ -37,12 +40,29 @@ final class WebSocketTunnel: ChannelDuplexHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let bytes = self.unwrapOutboundIn(data)
-        context.write(self.wrapOutboundOut(WebSocketReader.header(length: bytes.readableBytes)), promise: nil)
-        context.write(self.wrapOutboundOut(bytes), promise: promise)
+        self.waiting.append((bytes, promise))
+        self.waitingBytes += bytes.readableBytes
+        if self.waitingBytes >= 1 << 20 { self.send(context) }
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        self.send(context)
+        context.flush()
+    }
+
+    /// Sends what waits as one message: the fewer messages, the less work for the client.
+    private func send(_ context: ChannelHandlerContext) {
+        guard !self.waiting.isEmpty else { return }
+        let parts = self.waiting
+        self.waiting = []
+        context.write(self.wrapOutboundOut(WebSocketReader.header(length: self.waitingBytes)), promise: nil)
+        self.waitingBytes = 0
+        for (bytes, promise) in parts { context.write(self.wrapOutboundOut(bytes), promise: promise) }
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if mode != .input {
+            self.send(context)
             // Code 1000: all is well.
             var frame = WebSocketReader.header(opcode: 8, length: 2)
             frame.writeInteger(UInt16(1000))

@@ -81,7 +81,7 @@ enum ResourceTable {
             },
             .text("Status", PodState.summary),
             .text("Restarts") { pod in
-                "\((pod.at("status", "containerStatuses")?.array ?? []).reduce(0) { $0 + ($1["restartCount"]?.int ?? 0) })"
+                "\((pod.at("status", "containerStatuses")?.array ?? []).reduce(0) { $0 &+ ($1["restartCount"]?.int ?? 0) })"
             },
             .age,
             .text("IP", wide: true, text("status", "podIP")),
