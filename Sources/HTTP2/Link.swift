@@ -41,6 +41,8 @@ package final class Link {
     private var state = State.starting
     private var context: ChannelHandlerContext?
     private var dirty = false
+    /// `close()` is at work.
+    private var closing = false
     private var reading = false
     private var pumping = false
     private var pumpScheduled = false
@@ -140,6 +142,8 @@ package final class Link {
     /// Ends the link and all its streams now.
     package func close() {
         self.eventLoop.assertInEventLoop()
+        guard self.closeReason == nil else { return }
+        self.closing = true
         self.session?.goAway(.noError)
         self.pump()
         self.close(.closedHere)
@@ -233,6 +237,9 @@ package final class Link {
 
     private func pump() {
         guard !self.pumping, let session = self.session else { return }
+        // A server waits for the client's first bytes: a dialler that installs its link once `connect` has succeeded may
+        // be too late to see what came at once.
+        guard self.role == .client || self.bytesIn > 0 else { return }
         self.pumping = true
         // A few rounds, as what streams write when they become writable belongs to this tick. Then others have a turn.
         for _ in 0..<4 {
@@ -255,7 +262,7 @@ package final class Link {
             guard self.dirty, self.context != nil, self.channel.isWritable else { break }
         }
         self.pumping = false
-        if self.closeReason == nil, session.isFinished {
+        if self.closeReason == nil, !self.closing, session.isFinished {
             self.close(self.reasonForEnd(session))
         } else if self.dirty, self.channel.isWritable {
             self.setDirty()
