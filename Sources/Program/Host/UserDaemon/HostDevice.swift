@@ -94,15 +94,22 @@ final class HostDevice: WorkstationDevice {
         // The other end is on this machine: the kernel tells when it is gone.
         configuration.keepaliveIdle = nil
         let settings = configuration
+        let started = eventLoop.makePromise(of: Link.self)
         do {
-            let link = try await ClientBootstrap(group: eventLoop)
+            _ = try await ClientBootstrap(group: eventLoop)
                 .connectTimeout(.seconds(2))
+                .channelInitializer { channel in
+                    // Before the connection stands: the daemon's first frame comes at once, and nobody must miss it.
+                    Link.start(on: channel, role: .client, configuration: settings).cascade(to: started)
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                }
                 .connect(unixDomainSocketPath: socket)
-                .flatMap { Link.start(on: $0, role: .client, configuration: settings) }
                 .get()
+            let link = try await started.futureResult.get()
             current.withLock { $0 = link }
             return link
         } catch {
+            started.fail(error)
             throw DaemonFailure(.failed, "the root daemon does not answer at \(socket): \(error)")
         }
     }
