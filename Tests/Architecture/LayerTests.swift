@@ -24,8 +24,8 @@ import Testing
             guard type == "regular" || type == "executable", !name.hasPrefix("C") || layers[name] != nil else {
                 continue
             }
-            // Benchmarks stand beside the sources.
-            guard !((target["path"] as? String)?.hasPrefix("Benchmarks/") ?? false) else { continue }
+            // What tests and benchmarks share is not part of the product.
+            if let path = target["path"] as? String, !path.hasPrefix("Sources") { continue }
             guard let layer = layers[name] else {
                 Issue.record("the target \(name) is not in the table")
                 continue

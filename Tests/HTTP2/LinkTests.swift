@@ -227,11 +227,17 @@ private struct Answer: Equatable {
 
     @Test("a lost link ends its streams with the reason, and a request on it fails")
     func lost() async throws {
-        let pair = try await LinkPair.connect(listener: LinkConfiguration(onStart: Self.never))
-        async let answer = self.ask(pair.dialler, ByteBuffer(string: "x"))
-        try await pair.listener.eventLoop.submit { pair.listener.channel.close(promise: nil) }.get()
+        let pair = try await LinkPair.connect(
+            listener: LinkConfiguration { link in
+                link.onStream = { stream, _, _ in
+                    let channel = stream.link.channel
+                    channel.eventLoop.execute { channel.close(promise: nil) }
+                }
+            }
+        )
+        let answer = try await self.ask(pair.dialler, ByteBuffer(string: "x"))
         // Bytes that the listener had not read turn its close into a reset.
-        guard case .linkLost = try await answer.reason else {
+        guard case .linkLost = answer.reason else {
             Issue.record("the stream was not told")
             return
         }
