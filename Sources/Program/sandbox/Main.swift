@@ -12,7 +12,7 @@ struct Main {
         }
         if words.count == 2, words[1] == "sample-echo" { Exit.now(SampleEcho.main()) }
         Signals.closeInheritedDescriptors()
-        Signals.block()
+        Signals.catchAll()
         await Root.main()
     }
 }

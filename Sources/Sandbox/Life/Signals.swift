@@ -4,15 +4,28 @@ import Kernel
 
 /// Waiting for the signals that end the sandbox.
 package enum Signals {
+    /// Where the handler leaves the numbers of signals; made before the handler is.
+    private static let arrivals: (reading: CInt, writing: CInt) = {
+        guard let pipe = try? Descriptor.pipe() else { return (-1, -1) }
+        return (pipe.reading.take(), pipe.writing.take())
+    }()
+
     /// Lets go of every descriptor but the standard ones: whoever started this program may wait for the end of theirs.
     package static func closeInheritedDescriptors() {
         csb_close_from(3)
     }
 
-    /// Blocks them in the calling thread and those it starts: call before any other thread exists.
-    package static func block() {
-        var set = Self.ending()
-        pthread_sigmask(SIG_BLOCK, &set, nil)
+    /// Catches them, whichever thread they come to, so that they end nothing by themselves.
+    package static func catchAll() {
+        guard self.arrivals.writing >= 0 else { return }
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number) { number in
+                let failure = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(Signals.arrivals.writing, &byte, 1)
+                errno = failure
+            }
+        }
         // A peer that closes its pipe is an error of the write, no more.
         signal(SIGPIPE, SIG_IGN)
     }
@@ -25,16 +38,12 @@ package enum Signals {
 
     /// Waits for one of them; its number.
     private static func wait() -> Int32 {
-        var set = Self.ending()
-        var number: CInt = 0
-        while sigwait(&set, &number) != 0 {}
-        return number
-    }
-
-    private static func ending() -> sigset_t {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&set, number) }
-        return set
+        var byte: UInt8 = 0
+        while true {
+            let count = read(self.arrivals.reading, &byte, 1)
+            if count == 1 { return Int32(byte) }
+            if count < 0, errno == EINTR { continue }
+            return SIGTERM
+        }
     }
 }

@@ -149,5 +149,12 @@ struct SandboxProgramTests {
         #expect(try pods(self.state + "/kubeconfig-token").status == 0)
         #expect(try pods(self.state + "/kubeconfig-expired").output.contains("expired"))
         #expect(try pods(self.state + "/kubeconfig-nobody").output.contains("forbidden"))
+        // The sandbox ends itself in good order: the kubeconfig that leads nowhere any more goes too.
+        #expect(try self.sandbox("down").status == 0)
+        let deadline = ContinuousClock.now + .seconds(5)
+        while FileManager.default.fileExists(atPath: self.state + "-admin"), ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(!FileManager.default.fileExists(atPath: self.state + "-admin"))
     }
 }
