@@ -32,7 +32,10 @@ struct LinkPair: Sendable {
             .bind(host: "127.0.0.1", port: 0).get()
         do {
             let address = socket.localAddress
-            let dialled = try await ClientBootstrap(group: group).connect(host: "127.0.0.1", port: address?.port ?? 0)
+            let dialled = try await ClientBootstrap(group: group)
+                // The other side speaks first: nothing may be read before the link is there.
+                .channelOption(.autoRead, value: false)
+                .connect(host: "127.0.0.1", port: address?.port ?? 0)
                 .flatMap { channel in
                     if let tls {
                         Link.startTLS(

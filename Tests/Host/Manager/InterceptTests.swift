@@ -14,25 +14,46 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct InterceptTests {
     private final class Pod: Sendable {
         let app: Answerer
+        let agent: TrafficAgent
+        let key: AgentRoutes.Port
         let agentPort: Int
         private let listener: any Channel
         private let running: Task<Void, Never>
 
-        init(_ scene: ManagerScene, _ name: String = "p1", app: Answerer, udp: Bool = false) async throws {
+        /// A loaded machine may take its time, so the agent is patient where falling back is not what is tested.
+        init(
+            _ scene: ManagerScene,
+            _ name: String = "p1",
+            app: Answerer,
+            udp: Bool = false,
+            patience: TimeAmount = .seconds(30)
+        ) async throws {
             self.app = app
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             let link = try scene.agentLink(name, loop)
-            let key = AgentRoutes.Port(number: app.port, transport: udp ? .udp : .tcp)
-            let agent = TrafficAgent(ports: [key], prober: link, executor: loop.executor, logger: ManagerScene.logger)
+            key = AgentRoutes.Port(number: app.port, transport: udp ? .udp : .tcp)
+            agent = TrafficAgent(ports: [key], prober: link, executor: loop.executor, logger: ManagerScene.logger)
             if udp {
-                listener = try await UDPForwarder(port: key, appHost: "127.0.0.1", agent: agent, link: link)
-                    .listen(agentPort: 0)
+                listener = try await UDPForwarder(
+                    port: key,
+                    appHost: "127.0.0.1",
+                    agent: agent,
+                    link: link,
+                    patience: patience
+                )
+                .listen(agentPort: 0)
             } else {
-                listener = try await TCPForwarder(port: key, appHost: "127.0.0.1", agent: agent, link: link)
-                    .listen(agentPort: 0)
+                listener = try await TCPForwarder(
+                    port: key,
+                    appHost: "127.0.0.1",
+                    agent: agent,
+                    link: link,
+                    patience: patience
+                )
+                .listen(agentPort: 0)
             }
             agentPort = listener.localAddress?.port ?? 0
-            running = Task { await link.run(agent) }
+            running = Task { [agent] in await link.run(agent) }
         }
 
         func close() async {
@@ -120,27 +141,20 @@ import Testing
         await scene.close()
     }
 
-    @Test("When the workstation vanishes without a word the app answers within a second, and later at once")
+    @Test("When the workstation vanishes without a word the app answers, at first after 700 ms, then at once")
     func vanishes() async throws {
         let app = try await Answerer.tcp("app")
         let scene = try await scene(app)
-        let pod = try await Pod(scene, app: app)
+        let pod = try await Pod(scene, app: app, patience: TCPForwarder.patience)
         let handler = try await Answerer.tcp("local")
         let workstation = try await TestWorkstation(scene)
         #expect(try await workstation.intercept(localPort: handler.port).code == 0)
-        #expect(try await Asker.tcp(port: pod.agentPort, "1") == "local:1")
+        try await pod.until("local:x")
         try await workstation.freeze()
-        let clock = ContinuousClock()
-        let first = try await clock.measure {
-            let answer = try await Asker.tcp(port: pod.agentPort, "2")
-            #expect(answer == "app:2")
-        }
-        #expect(first < .seconds(1))
-        let second = try await clock.measure {
-            let answer = try await Asker.tcp(port: pod.agentPort, "3")
-            #expect(answer == "app:3")
-        }
-        #expect(second < .milliseconds(500))
+        #expect(try await Asker.tcp(port: pod.agentPort, "2") == "app:2")
+        // From then on nobody waits: the workstation is suspect until a probe is answered.
+        #expect(await pod.agent.route(pod.key) == .app)
+        #expect(try await Asker.tcp(port: pod.agentPort, "3") == "app:3")
         try await workstation.thaw()
         try await pod.until("local:x")
         await workstation.cut()

@@ -18,8 +18,16 @@ final class TCPForwarder {
     private let agent: TrafficAgent
     private let link: AgentLink
     private let eventLoop: any EventLoop
+    private let patience: TimeAmount
 
-    init(port: AgentRoutes.Port, appHost: String, agent: TrafficAgent, link: AgentLink) {
+    init(
+        port: AgentRoutes.Port,
+        appHost: String,
+        agent: TrafficAgent,
+        link: AgentLink,
+        patience: TimeAmount = TCPForwarder.patience
+    ) {
+        self.patience = patience
         self.port = port
         self.appHost = appHost
         self.agent = agent
@@ -59,7 +67,7 @@ final class TCPForwarder {
         dialler.openTCP(
             to: WorkstationFields.destination(target),
             fields: WorkstationFields.fields(target),
-            timeout: Self.patience
+            timeout: patience
         ) { [self] result in
             switch result {
             case .success(let stream):

@@ -32,8 +32,16 @@ final class UDPForwarder: ChannelInboundHandler {
     private let link: AgentLink
     private var flows: [SocketAddress: Flow] = [:]
     private var channel: (any Channel)?
+    private let patience: TimeAmount
 
-    init(port: AgentRoutes.Port, appHost: String, agent: TrafficAgent, link: AgentLink) {
+    init(
+        port: AgentRoutes.Port,
+        appHost: String,
+        agent: TrafficAgent,
+        link: AgentLink,
+        patience: TimeAmount = TCPForwarder.patience
+    ) {
+        self.patience = patience
         self.port = port
         self.appHost = appHost
         self.agent = agent
@@ -99,7 +107,7 @@ final class UDPForwarder: ChannelInboundHandler {
         dialler.openUDP(
             to: WorkstationFields.destination(target),
             fields: WorkstationFields.fields(target),
-            timeout: TCPForwarder.patience
+            timeout: patience
         ) { [self] result in
             switch result {
             case .success(let tunnel):
