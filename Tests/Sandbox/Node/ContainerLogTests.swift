@@ -60,7 +60,9 @@ import Testing
         let block = String(repeating: String(repeating: "x", count: 1023) + "\n", count: 64)
         let ends = try log.open()
         let writer = Task.detached {
-            for _ in 0..<200 { _ = Array(block.utf8).withUnsafeBytes { write(ends[1].rawValue, $0.baseAddress, $0.count) } }
+            for _ in 0..<200 {
+                _ = Array(block.utf8).withUnsafeBytes { write(ends[1].rawValue, $0.baseAddress, $0.count) }
+            }
             let tail = Array((String(repeating: "y", count: 200_000) + "end\n").utf8)
             _ = tail.withUnsafeBytes { write(ends[1].rawValue, $0.baseAddress, $0.count) }
             for end in ends { end.close() }

@@ -28,7 +28,10 @@ import Testing
         try await sender.value
     }
 
-    @Test("what is no message is an error, not a trap", arguments: [[0, 0, 0, 2, 0x7B], [0xFF, 0, 0, 0], [0, 0], [0, 0, 0, 1, 0x7B]] as [[UInt8]])
+    @Test(
+        "what is no message is an error, not a trap",
+        arguments: [[0, 0, 0, 2, 0x7B], [0xFF, 0, 0, 0], [0, 0], [0, 0, 0, 1, 0x7B]] as [[UInt8]]
+    )
     func malformed(bytes: [UInt8]) throws {
         let (near, far) = try ControlSocket.pair()
         defer { close(far.descriptor) }
