@@ -14,13 +14,26 @@ import TestSupport
         }
     }
 
+    /// A UDP and a TCP socket on one port; the port that is free for one may be taken for the other.
+    private static func sockets() throws -> (datagrams: Descriptor, streams: Descriptor, port: UInt16) {
+        var failure = SystemError("bind", code: EADDRINUSE)
+        for _ in 0..<50 {
+            let datagrams = try Sockets.bindUDP(InternetEndpoint(.loopbackV4, port: 0))
+            let port = try Sockets.localEndpoint(datagrams).port
+            do throws(SystemError) {
+                let streams = try Sockets.listenTCP(InternetEndpoint(.loopbackV4, port: port))
+                return (datagrams, streams, port)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
     /// Runs `dig` against a server on loopback; the name decides what the fake cluster says.
     private func dig(_ words: String...) async throws -> String {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let any = InternetEndpoint(.loopbackV4, port: 0)
-        let datagrams = try Sockets.bindUDP(any)
-        let port = try Sockets.localEndpoint(datagrams).port
-        let streams = try Sockets.listenTCP(InternetEndpoint(.loopbackV4, port: port))
+        let (datagrams, streams, port) = try Self.sockets()
         let server = try await loop.flatSubmit {
             let resolver = DNSResolver(
                 eventLoop: loop,
