@@ -45,7 +45,7 @@ struct VirtualInterfaceTests {
     func failedDial(destination: String, code: CInt) async throws {
         try await InterfaceBench.run { bench in
             let found = try bench.failure(destination)
-            #expect(found == code)
+            #expect(found == code, "the far side saw \(bench.log.all)")
         }
     }
 

@@ -186,6 +186,8 @@ extension PodWorker {
         let probes = self.probe(index, run: run)
         let exit = await sandbox.exit(of: run)
         for probe in probes { probe.cancel() }
+        // Who reads the log of a container that has ended finds all of it.
+        await log.drained(within: .seconds(1))
         var started: Int64 = 0
         if case .running(let since) = self.containers[index].state { started = since }
         let spec = self.containers[index].spec

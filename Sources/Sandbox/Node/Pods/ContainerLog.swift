@@ -132,6 +132,17 @@ final class ContainerLog: Sendable {
         return stream
     }
 
+    /// Waits until all that was written is here, at most `bound`: a process that outlives its container may keep a pipe.
+    func drained(within bound: Duration) async {
+        let lines = self.lines(tail: 0, since: nil, follow: true)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in lines {} }
+            group.addTask { try? await Task.sleep(for: bound) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     /// The last bytes, for the message of a container that failed.
     func end(_ limit: Int) -> String {
         let lines = self.state.withLock { Array($0.lines.suffix(80)) }
