@@ -107,8 +107,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "Kubeconfig", "HTTP2", "TLS", "Kernel",
-                "CKernel",
+                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "HTTP2", "TLS", "Kernel", "CKernel",
                 nioCore, nioPosix, nioHTTP1, logging, deque,
             ],
             path: "Sources/Program/Host",
@@ -116,7 +115,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "telepresence",
-            dependencies: ["CommandLine", "Host", arguments],
+            dependencies: ["CommandLine", "Host", "Cluster", "Kubeconfig", "Message", arguments],
             path: "Sources/Program/telepresence",
             swiftSettings: settings
         ),

@@ -14,7 +14,7 @@ struct Main {
         switch arguments.dropFirst().first {
         case HiddenCommand.userDaemon:
             DetachedDaemon.enter()
-            wait { await UserDaemonProgram.main(rest) }
+            wait { await UserDaemonProgram.main(rest, accessSource: KubeconfigAccessSource()) }
         case HiddenCommand.rootDaemon:
             DetachedDaemon.enter()
             exit(RootDaemonProgram.main(rest))

@@ -57,15 +57,14 @@ struct Layer: Sendable, CustomTestStringConvertible {
             "Host",
             folder: "Program/Host",
             own: [
-                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "Kubeconfig", "HTTP2", "TLS", "Kernel",
-                "CKernel",
+                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "HTTP2", "TLS", "Kernel", "CKernel",
             ],
             foreign: ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging", "DequeModule"]
         ),
         Layer(
             "telepresence",
             folder: "Program/telepresence",
-            own: ["CommandLine", "Host"],
+            own: ["CommandLine", "Host", "Cluster", "Kubeconfig", "Message"],
             foreign: ["ArgumentParser"]
         ),
         Layer("traffic", folder: "Program/traffic", own: ["Host", "Kernel"], foreign: ["Logging"]),

@@ -4,7 +4,6 @@ import Cluster
 import FoundationEssentials
 import Glibc
 import HTTP2
-import Kubeconfig
 import Logging
 import Message
 import NIOCore
@@ -15,11 +14,18 @@ import Tunnel
 final class ManagerGateway: ClusterGateway {
     private let eventLoop: any EventLoop
     private let targets: NIOLoopBound<LocalTargets>
+    private let accessSource: any ClusterAccessSource
     private let logger: Logger
 
-    init(eventLoop: any EventLoop, targets: NIOLoopBound<LocalTargets>, logger: Logger) {
+    init(
+        eventLoop: any EventLoop,
+        targets: NIOLoopBound<LocalTargets>,
+        accessSource: any ClusterAccessSource,
+        logger: Logger
+    ) {
         self.eventLoop = eventLoop
         self.targets = targets
+        self.accessSource = accessSource
         self.logger = logger
     }
 
@@ -35,8 +41,6 @@ final class ManagerGateway: ClusterGateway {
             throw failure
         } catch let error as APIError {
             throw DaemonFailure(error)
-        } catch let error as KubeconfigError {
-            throw DaemonFailure(.invalid, "\(error)")
         } catch let error as TLSError {
             throw DaemonFailure(.unavailable, "TLS with the traffic manager failed: \(error)")
         } catch {
@@ -50,7 +54,7 @@ final class ManagerGateway: ClusterGateway {
         _ attachments: [AttachmentSpec],
         _ progress: @escaping ProgressReport
     ) async throws -> RemoteManagerSession {
-        let access = try Self.access(request)
+        let access = try access(request)
         progress("kubernetes", "Connecting to \(access.endpoint.url)")
         let namespace = request.managerNamespace.isEmpty ? "ambassador" : request.managerNamespace
         let api = APIConnection(access: access, eventLoop: eventLoop)
@@ -167,15 +171,12 @@ final class ManagerGateway: ClusterGateway {
 
     // MARK: - Who and where
 
-    private static func access(_ request: ConnectRequest) throws -> Cluster.ClusterAccess {
-        let environment = request.environment
-        let path = request.kubeconfigPath
-        // KUBECONFIG may be a list; --kubeconfig is one file.
-        let given = path.isEmpty || path == environment["KUBECONFIG"] ? nil : path
-        let kubeconfig = try Kubeconfig.load(path: given, environment: environment)
-        var overrides = Kubeconfig.Overrides(environment: environment)
-        overrides.context = request.context.isEmpty ? nil : request.context
-        return try kubeconfig.access(overrides)
+    private func access(_ request: ConnectRequest) throws(DaemonFailure) -> Cluster.ClusterAccess {
+        do {
+            return try accessSource.access(for: request)
+        } catch {
+            throw DaemonFailure(.invalid, "\(error)")
+        }
     }
 
     private static func hello(

@@ -13,8 +13,8 @@ import NIOPosix
 package enum UserDaemonProgram {
     /// Runs until it is told to stop, by a caller or a signal.
     ///
-    /// Returns the exit status. The arguments are `--socket PATH [--log PATH]`.
-    package static func main(_ arguments: [String]) async -> Int32 {
+    /// Returns the exit status. The arguments are `--socket PATH [--log PATH]`; `accessSource` finds the clusters.
+    package static func main(_ arguments: [String], accessSource: any ClusterAccessSource) async -> Int32 {
         var options: [String: String] = [:]
         for pair in stride(from: 0, to: arguments.count - 1, by: 2) { options[arguments[pair]] = arguments[pair + 1] }
         guard let socket = options["--socket"] else {
@@ -28,7 +28,7 @@ package enum UserDaemonProgram {
             ProcessInfo.processInfo.environment["TELEPRESENCE_LOG_LEVEL"]
             .flatMap(Logger.Level.init(rawValue:)) ?? .info
         do {
-            try await run(socket: socket, logger: logger)
+            try await run(socket: socket, accessSource: accessSource, logger: logger)
             return 0
         } catch {
             logger.error("the user daemon cannot serve", metadata: ["reason": "\(error)"])
@@ -36,14 +36,23 @@ package enum UserDaemonProgram {
         }
     }
 
-    private static func run(socket: String, logger: Logger) async throws {
+    private static func run(
+        socket: String,
+        accessSource: any ClusterAccessSource,
+        logger: Logger
+    ) async throws {
         // One loop carries the interface, the links and the tunnels; the command line's calls share it.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let network = try await WorkstationRuntime(eventLoop: eventLoop, logger: logger) { request in
             if request.isolated { return IsolatedDevice(logger: logger) }
             return HostDevice(eventLoop: eventLoop, logger: logger)
         }
-        let gateway = ManagerGateway(eventLoop: eventLoop, targets: network.targets, logger: logger)
+        let gateway = ManagerGateway(
+            eventLoop: eventLoop,
+            targets: network.targets,
+            accessSource: accessSource,
+            logger: logger
+        )
         let daemon = UserDaemon(
             gateway: gateway,
             network: network,
