@@ -13,6 +13,8 @@ package struct SessionRegistry: Sendable {
         package let id: String
         package let secret: [UInt8]
         package fileprivate(set) var hello: Hello
+        /// Who it is; on each link anew, always the same one.
+        package fileprivate(set) var principal: Principal
         /// Counts the links that the session has had; an older link's end means nothing.
         package fileprivate(set) var generation: Int
         /// When its link was lost; nil while it is linked.
@@ -50,9 +52,14 @@ package struct SessionRegistry: Sendable {
 
     /// Takes a participant in, or back.
     ///
-    /// A session is taken up again only by who knows its secret and is of the same kind; anything else makes a new one, with
-    /// the id and secret given. So an id alone opens nothing.
-    package mutating func hello(_ hello: Hello, newID: String, newSecret: [UInt8]) throws(ManagerFailure) -> OnHello {
+    /// A session is taken up again only by who knows its secret, is of the same kind and is the same one; anything else makes
+    /// a new one, with the id and secret given. So an id alone opens nothing.
+    package mutating func hello(
+        _ hello: Hello,
+        as principal: Principal,
+        newID: String,
+        newSecret: [UInt8]
+    ) throws(ManagerFailure) -> OnHello {
         switch hello.kind {
         case .client:
             guard let client = hello.client, !client.user.isEmpty, !client.host.isEmpty else {
@@ -66,17 +73,18 @@ package struct SessionRegistry: Sendable {
             throw ManagerFailure(.invalid, "unknown kind of participant")
         }
         if var known = sessions[hello.sessionID], known.hello.kind == hello.kind,
-            Self.same(known.secret, hello.secret)
+            Self.same(known.secret, hello.secret), known.principal.isSame(as: principal)
         {
             let displaced = known.isLinked
             known.hello = hello
+            known.principal = principal
             known.generation += 1
             known.awaySince = nil
             sessions[known.id] = known
             return OnHello(session: known, resumed: true, displaced: displaced)
         }
         guard sessions[newID] == nil else { throw ManagerFailure(.failed, "session id in use") }
-        let session = Session(id: newID, secret: newSecret, hello: hello, generation: 1)
+        let session = Session(id: newID, secret: newSecret, hello: hello, principal: principal, generation: 1)
         sessions[newID] = session
         return OnHello(session: session, resumed: false, displaced: false)
     }

@@ -18,6 +18,7 @@ extension TrafficManager {
         guard spec.kind == .intercept else {
             throw ManagerFailure(.invalid, "this manager knows intercepts only, not \(spec.kind)")
         }
+        try await judge.mayAttach(session.principal, namespace: spec.namespace)
         progress(request, "resolve", "looking for \(spec.workload) in namespace \(spec.namespace)", to: session.id)
         let workloads = try await cluster.workloads(namespace: spec.namespace)
         let workload = try AttachmentResolver.workload(spec.workload, namespace: spec.namespace, among: workloads)

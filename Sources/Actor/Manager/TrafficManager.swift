@@ -22,6 +22,7 @@ package actor TrafficManager {
     }
 
     let cluster: any ManagedCluster
+    let judge: any AccessJudge
     let timeouts: ManagerTimeouts
     let logger: Logger
     private let version: String
@@ -43,11 +44,13 @@ package actor TrafficManager {
 
     package init(
         cluster: any ManagedCluster,
+        judge: any AccessJudge,
         version: String,
         timeouts: ManagerTimeouts = ManagerTimeouts(),
         logger: Logger
     ) {
         self.cluster = cluster
+        self.judge = judge
         self.version = version
         self.timeouts = timeouts
         self.logger = logger
@@ -57,9 +60,15 @@ package actor TrafficManager {
     // MARK: sessions
 
     /// Takes a participant in; its first message is a welcome.
-    package func join(_ hello: Hello) async throws(ManagerFailure) -> JoinedSession {
+    ///
+    /// - Parameters:
+    ///   - hello: what it says.
+    ///   - principal: who it has proven to be.
+    /// - Returns: Its place.
+    /// - Throws: `invalid` for a hello that says too little.
+    package func join(_ hello: Hello, as principal: Principal) async throws(ManagerFailure) -> JoinedSession {
         if hello.kind == .client { await refreshClusterInfo() }
-        let entry = try registry.hello(hello, newID: Self.randomID(), newSecret: Self.randomBytes(32))
+        let entry = try registry.hello(hello, as: principal, newID: Self.randomID(), newSecret: Self.randomBytes(32))
         let session = entry.session
         let (stream, continuation) = AsyncStream.makeStream(
             of: ManagerMessage.self,

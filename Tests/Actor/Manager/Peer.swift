@@ -20,10 +20,10 @@ actor Peer {
     var held: Set<String> { Set(attachments.keys) }
     var id: String { session.id }
 
-    init(_ manager: TrafficManager, _ hello: Hello) async throws {
+    init(_ manager: TrafficManager, _ hello: Hello, as principal: Principal = .unproven) async throws {
         self.manager = manager
         isAgent = hello.kind == .agent
-        session = try await manager.join(hello)
+        session = try await manager.join(hello, as: principal)
         var iterator = session.outbound.makeAsyncIterator()
         if case .welcome(let first)? = await iterator.next() { welcome = first }
         if hello.kind == .client { await manager.reverseLink(of: session.id, isUp: true, sequence: 1) }

@@ -9,6 +9,7 @@ import Testing
     private func manager(arrival: Duration = .seconds(20), retention: Duration = .seconds(60)) -> TrafficManager {
         TrafficManager(
             cluster: cluster,
+            judge: OpenJudge(),
             version: "test",
             timeouts: ManagerTimeouts(
                 agentArrival: arrival,
@@ -234,7 +235,7 @@ import Testing
     func slow() async throws {
         let manager = manager()
         let hello = Hello(kind: .client, client: ClientHello(user: "slow", host: "box", namespace: "default"))
-        let slow = try await manager.join(hello)
+        let slow = try await manager.join(hello, as: .unproven)
         let quick = try await client(manager)
         for sequence in 1...600 {
             await manager.take(.heartbeat(Heartbeat(sequence: UInt64(sequence))), from: slow)

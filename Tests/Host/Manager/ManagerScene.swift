@@ -21,11 +21,17 @@ final class ManagerScene: Sendable {
     private let server: ManagerServer
     private let socket: any Channel
 
-    init(_ cluster: any ManagedCluster, port: Int = 0, authority: CertificateAuthority? = nil) async throws {
+    init(
+        _ cluster: any ManagedCluster,
+        judge: any AccessJudge = OpenJudge(),
+        port: Int = 0,
+        authority: CertificateAuthority? = nil
+    ) async throws {
         let authority = try authority ?? CertificateAuthority(commonName: "test")
         self.authority = authority
         manager = TrafficManager(
             cluster: cluster,
+            judge: judge,
             version: "test",
             timeouts: ManagerTimeouts(agentArrival: .seconds(10), poll: .milliseconds(5)),
             logger: Self.logger

@@ -58,7 +58,7 @@ package enum ManagerProgram {
             logger.warning("the authority cannot be kept in a Secret: clients must learn a new one after a restart")
         }
         let identity = try authority.identity(namespace: namespace, clusterDomain: resolver.clusterDomain)
-        let manager = TrafficManager(cluster: cluster, version: ProductVersion.text, logger: logger)
+        let manager = TrafficManager(cluster: cluster, judge: OpenJudge(), version: ProductVersion.text, logger: logger)
         let server = try await ManagerServer.make(
             manager: manager,
             identity: identity,

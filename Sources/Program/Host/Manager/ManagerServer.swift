@@ -169,7 +169,7 @@ package final class ManagerServer: Sendable {
         }
         let joined: JoinedSession
         do throws(ManagerFailure) {
-            joined = try await manager.join(hello)
+            joined = try await manager.join(hello, as: .unproven)
         } catch {
             throw CallStatus(error)
         }

@@ -1,0 +1,32 @@
+/// Who a participant is, as the cluster says.
+package enum Principal: Sendable, Equatable {
+    /// A workstation's user, by TokenReview or by a client certificate that the cluster's authority has signed.
+    case user(name: String, groups: [String])
+    /// A traffic agent, by the token that is bound to its pod.
+    case agent(namespace: String, pod: String, podUID: String, serviceAccount: String)
+    /// Nobody has shown who it is; in the modes `permissive` and `disabled` only.
+    case unproven
+}
+
+extension Principal {
+    /// Whether `other` is the same one.
+    ///
+    /// A user's groups may change from one token to the next, so that they do not count.
+    package func isSame(as other: Principal) -> Bool {
+        switch (self, other) {
+        case (.user(let name, _), .user(let other, _)): name == other
+        default: self == other
+        }
+    }
+}
+
+extension Principal: CustomStringConvertible {
+    /// In the words of messages: `user "ann"`.
+    package var description: String {
+        switch self {
+        case .user(let name, _): "user \"\(name)\""
+        case .agent(let namespace, let pod, _, _): "the agent of pod \(namespace)/\(pod)"
+        case .unproven: "an unproven participant"
+        }
+    }
+}
