@@ -1,16 +1,21 @@
 """What a program at the workstation does: run as `python3 client.py CHECK ARGUMENTS…`, prints one JSON object.
 
+`python3 client.py serve` reads checks from standard input, a JSON list of words in each line, and answers each in a line.
 Every check is an ordinary program with ordinary sockets; the workstation's network is what is under test.
 """
 
 import concurrent.futures
 import hashlib
+import http.client
 import json
 import os
 import re
 import socket
+import ssl
+import struct
 import sys
 import time
+from urllib.parse import urlsplit
 
 
 def connect(host, port, seconds=10):
@@ -138,9 +143,78 @@ def resolve(name):
         return {"addresses": [], "error": str(error)}
 
 
+def get(url, seconds="10", method="GET", size="0"):
+    """One HTTP request on a connection of its own; a POST carries random bytes and tells whether the same came back."""
+    parts = urlsplit(url)
+    data = os.urandom(int(size)) if method == "POST" else None
+    try:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=float(seconds))
+        connection.request(method, parts.path or "/", data, {"Connection": "close"})
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        return {"status": 0, "error": f"{type(error).__name__}: {error}"}
+    answer = {"status": response.status, "error": None}
+    return {**answer, "same": body == data} if data is not None else {**answer, "body": body.decode(errors="replace")}
+
+
+def posts(url, count, size):
+    """Many bodies there and back at once; how many came back the same."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: get(url, "30", "POST", size), range(int(count))))
+    return {"same": sum(bool(answer.get("same")) for answer in answers), "answers": answers[:3]}
+
+
+def tls(host, port):
+    """What an HTTPS server answers to GET /version, its certificate not checked."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+    connection.request("GET", "/version", headers={"Connection": "close"})
+    response = connection.getresponse()
+    return {"status": response.status, "body": response.read().decode(errors="replace")[:2000]}
+
+
+def query(name, kind="A"):
+    """A DNS question to the first nameserver of /etc/resolv.conf, as a resolver's own library would put it."""
+    kinds = {"A": 1, "CNAME": 5, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
+    with open("/etc/resolv.conf") as file:
+        server = next(line.split()[1] for line in file if line.startswith("nameserver"))
+    question = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split(".")) + b"\0"
+    message = struct.pack("!HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0) + question + struct.pack("!HH", kinds[kind], 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+        connection.settimeout(3)
+        for _ in range(3):
+            connection.sendto(message, (server, 53))
+            try:
+                answer = connection.recv(4096)
+            except TimeoutError:
+                continue
+            flags, _, answers = struct.unpack("!HHH", answer[2:8])
+            return {"code": flags & 15, "answers": answers}
+    return {"code": None, "answers": 0}
+
+
+def serve():
+    """Answers checks until standard input ends."""
+    for line in sys.stdin:
+        try:
+            name, *words = json.loads(line)
+            answer = CHECKS[name](*words)
+        except Exception as error:  # noqa: BLE001: whatever a check meets is its answer
+            answer = {"exception": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+
+
+CHECKS = {
+    function.__name__: function
+    for function in (tcp, udp, refused, halfclose, upload, download, parallel, resolve, get, posts, tls, query)
+}
+
 if __name__ == "__main__":
-    checks = {
-        function.__name__: function
-        for function in (tcp, udp, refused, halfclose, upload, download, parallel, resolve)
-    }
-    print(json.dumps(checks[sys.argv[1]](*sys.argv[2:])))
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        print(json.dumps(CHECKS[sys.argv[1]](*sys.argv[2:])))

@@ -14,7 +14,6 @@ The runner itself was started in fresh network, mount and process namespaces (sc
 this can outlive it.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -23,7 +22,8 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
+
+from shell import Failure, Result, run, wait_until  # noqa: F401: the scenarios take them from here
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 API = "10.99.0.1"
@@ -31,78 +31,6 @@ WORKSTATION = "10.99.0.2"
 NAMESERVER = "203.0.113.53"
 WEBSITE = "203.0.113.80"
 OUTSIDE = "www.corp.example"
-
-
-class Failure(AssertionError):
-    """A check that did not hold; its text says what was seen."""
-
-
-def wait_until(what, condition, seconds=10.0):
-    """Polls `condition` until it is true (its value is returned) or the deadline has passed."""
-    deadline = time.monotonic() + seconds
-    last = None
-    while time.monotonic() < deadline:
-        try:
-            value = condition()
-            if value:
-                return value
-            last = value
-        except (Failure, OSError, subprocess.SubprocessError) as error:
-            last = error
-        threading.Event().wait(0.02)
-    raise Failure(f"{what} did not happen within {seconds} s; last: {last}")
-
-
-class Result:
-    """What a command printed and returned."""
-
-    def __init__(self, command, code, out, err, seconds):
-        self.command, self.code, self.out, self.err, self.seconds = command, code, out, err, seconds
-
-    def __str__(self):
-        return f"{' '.join(self.command)}\n  exit {self.code}\n  out: {self.out.strip()}\n  err: {self.err.strip()}"
-
-    def ok(self):
-        if self.code != 0:
-            raise Failure(f"expected success: {self}")
-        return self
-
-    def failed(self, *words):
-        """The command must have failed, and its error must contain each of `words`."""
-        if self.code == 0:
-            raise Failure(f"expected failure: {self}")
-        for word in words:
-            if word.lower() not in (self.err + self.out).lower():
-                raise Failure(f"expected {word!r} in the error of {self}")
-        return self
-
-    def json(self):
-        try:
-            return json.loads(self.out)
-        except ValueError as error:
-            raise Failure(f"no JSON: {error}: {self}")
-
-
-def run(command, seconds=60, env=None, stdin=None, cwd=None):
-    """Runs a command to its end."""
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=seconds,
-            env=env,
-            cwd=cwd,
-            input=stdin,
-            text=not isinstance(stdin, bytes),
-            errors=None if isinstance(stdin, bytes) else "replace",
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Failure(f"no end within {seconds} s: {' '.join(command)}\n  out: {error.stdout}\n  err: {error.stderr}")
-    out, err = done.stdout, done.stderr
-    if isinstance(out, bytes):
-        out, err = out.decode(errors="replace"), err.decode(errors="replace")
-    return Result(command, done.returncode, out, err, time.monotonic() - began)
 
 
 class Lab:
@@ -311,6 +239,9 @@ class Lab:
         for process in self.processes + [self.sandbox, getattr(self, "holder", None)]:
             if process is None or process.poll() is not None:
                 continue
+            if process is getattr(self, "holder", None):
+                # unshare ignores SIGTERM while it waits; its child, which holds nothing, dies with it.
+                process.kill()
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(10)

@@ -2,7 +2,7 @@
 
 import os
 
-from lab import Failure
+from shell import expect  # noqa: F401: the scenarios take it from here
 
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.py")
 #: Who works in isolated mode: a user without any privilege.
@@ -49,9 +49,3 @@ class Mode:
 
     def __exit__(self, *_):
         self.quit().ok()
-
-
-def expect(condition, what):
-    """A check with words."""
-    if not condition:
-        raise Failure(what)

@@ -1,10 +1,12 @@
-"""Runs the scenarios against one lab and prints a line for each.
+"""Runs the lab's scenarios and prints a line for each; see README.md.
 
 usage: run.py [--binaries DIR] [--logs DIR] [--list] [NAME…]
+       run.py --sandbox [OPTION…] [NAME…]     the scenarios for any cluster, at the lab's workstation, on the lab's sandbox
 """
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
@@ -31,9 +33,7 @@ def scenarios():
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--binaries", default=os.path.join(ROOT, ".build", "debug"))
-    arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "e2e-logs"))
+    arguments = argparse.ArgumentParser(parents=[directories()])
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("names", nargs="*", help="run only scenarios whose name contains one of these")
     options = arguments.parse_args()
@@ -87,6 +87,34 @@ def install(lab):
         lab.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s").ok()
 
 
+def sandboxed(words):
+    """Runs the scenarios for any cluster; they know no more of it than its kubeconfig."""
+    options, rest = directories().parse_known_args(words)
+    lab = Lab(options.binaries, os.path.join(options.logs, "lab"))
+    try:
+        lab.open()
+        lab.start_sandbox()
+        program = os.path.join(ROOT, "Tests", "EndToEnd", "cluster")
+        common = ["--binaries", options.binaries, "--logs", os.path.join(options.logs, "cluster")]
+        done = lab.ws_start(sys.executable, program, "--kubeconfig", lab.kubeconfig, *common, *rest, env=os.environ)
+
+        def end(number, _):
+            done.send_signal(number)
+
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, end)
+        return done.wait()
+    finally:
+        lab.close()
+
+
+def directories():
+    arguments = argparse.ArgumentParser(add_help=False)
+    arguments.add_argument("--binaries", default=os.path.join(ROOT, ".build", "debug"))
+    arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "e2e-logs"))
+    return arguments
+
+
 def recover(lab):
     """After a failure: no daemon, no attachment, so that the next scenario starts clean."""
     run(["ip", "link", "set", "ws0", "up"])
@@ -94,4 +122,4 @@ def recover(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sandboxed(sys.argv[2:]) if sys.argv[1:2] == ["--sandbox"] else main())

@@ -2,10 +2,10 @@ internal import FoundationEssentials
 
 /// Tells the API server whose certificates the webhook shows.
 package enum WebhookRegistration {
-    /// The name of the MutatingWebhookConfiguration.
+    /// The name of the MutatingWebhookConfiguration, unless `TELEPRESENCE_WEBHOOK_NAME` gives another.
+    ///
+    /// These objects belong to no namespace: each of several managers in one cluster needs its own.
     package static let name = "telepresence-agent-injector"
-    /// The path of the MutatingWebhookConfiguration on the API server.
-    package static let path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/" + name
 
     /// The merge patch (RFC 7386) that sets `caBundle` of every webhook in a configuration.
     ///

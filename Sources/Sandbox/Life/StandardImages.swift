@@ -17,6 +17,8 @@ extension ImageTable {
         )
         // The machine's own programs.
         table.add("sandbox/tools", Image(entrypoint: ["/bin/sh"]))
+        // Real clusters pull it from Docker Hub; here the machine's own Python does.
+        table.add("python", Image(entrypoint: ["/usr/bin/python3"]))
         guard let scripts else { return table }
         for name in ["frontend", "backend"] {
             table.add(

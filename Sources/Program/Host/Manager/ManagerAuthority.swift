@@ -64,8 +64,10 @@ package struct ManagerAuthority: Sendable {
     }
 
     /// Tells the API server whose certificates the webhook shows; nothing is written when it knows.
-    package func register(_ api: APIConnection) async throws(APIError) {
-        let name = WebhookRegistration.name
+    package func register(
+        _ api: APIConnection,
+        name: String = WebhookRegistration.name
+    ) async throws(APIError) {
         let present = try await api.get(.mutatingWebhookConfigurations, name: name)
         guard let patch = WebhookRegistration.patch(configuration: present, authority: authority.certificatePEM) else {
             return

@@ -82,13 +82,14 @@ package enum ManagerProgram {
             try await server.listen(host: host, port: port)
         }
         try await authority.publish(api, namespace: namespace)
+        let webhookName = environment["TELEPRESENCE_WEBHOOK_NAME"].flatMap { $0.isEmpty ? nil : $0 }
         logger.info(
             "serving",
             metadata: ["version": "\(ProductVersion.text)", "api": "\(apiPort)", "webhook": "\(address.port ?? 0)"]
         )
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Termination.signalled() }
-            group.addTask { await maintain(manager, api, authority, logger) }
+            group.addTask { await maintain(manager, api, authority, webhookName: webhookName, logger) }
             await group.next()
             group.cancelAll()
         }
@@ -104,11 +105,12 @@ package enum ManagerProgram {
         _ manager: TrafficManager,
         _ api: APIConnection,
         _ authority: ManagerAuthority,
+        webhookName: String?,
         _ logger: Logger
     ) async {
         while !Task.isCancelled {
             do throws(APIError) {
-                try await authority.register(api)
+                try await authority.register(api, name: webhookName ?? WebhookRegistration.name)
             } catch {
                 logger.warning("the webhook is not registered", metadata: ["error": "\(error)"])
             }

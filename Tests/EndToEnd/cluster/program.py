@@ -1,0 +1,220 @@
+"""What runs in the scenarios' pods, from a ConfigMap, on any image with Python: `python3 program.py`.
+
+HTTP, ECHO, UDP   port numbers in the environment: HTTP servers, TCP echoes, UDP echoes
+NAME              what this one answers as
+
+GET  /            {"by", "pod", "port", "path", "client", "headers"}
+GET  /env         the environment
+GET  /health      ok, unless NOT_READY is set
+GET  /slow/N      the answer of / after N seconds
+POST /echo        the body
+POST /ask         {"url", "method", "seconds", "headers"}: a request from here; {"status", "body", "error", "seconds"}
+POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds"}: bytes sent from here; {"data", "error"}
+POST /load        {"url", "pause"}: begins to ask that again and again
+GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed": [[time, seconds, error]…]}
+POST /load/stop   ends it, and answers as GET /load
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+def request(url, method="GET", body=None, seconds=10, headers=None):
+    """One request on a connection of its own."""
+    began = time.monotonic()
+    answer = {"status": 0, "body": "", "error": None}
+    try:
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=seconds)
+        connection.request(method, parts.path or "/", body, {"Connection": "close", **(headers or {})})
+        response = connection.getresponse()
+        answer["body"] = response.read().decode(errors="replace")
+        answer["status"] = response.status
+        connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        answer["error"] = f"{type(error).__name__}: {error}"
+    answer["seconds"] = round(time.monotonic() - began, 4)
+    return answer
+
+
+def exchange(kind, host, port, data, seconds=3):
+    """Bytes there and back; a datagram is sent again where it was lost."""
+    data = data.encode()
+    try:
+        if kind == "tcp":
+            with socket.create_connection((host, port), timeout=seconds) as connection:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                got = b""
+                while part := connection.recv(65536):
+                    got += part
+            return {"data": got.decode(errors="replace"), "error": None}
+        address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+            connection.settimeout(seconds / 3)
+            for attempt in range(3):
+                connection.sendto(data, address)
+                try:
+                    return {"data": connection.recv(65536).decode(errors="replace"), "error": None}
+                except TimeoutError:
+                    continue
+        return {"data": "", "error": "no answer"}
+    except OSError as error:
+        return {"data": "", "error": f"{type(error).__name__}: {error}"}
+
+
+class Load:
+    """A client that asks again and again, and counts."""
+
+    def __init__(self, url, pause, seconds=10):
+        self.url, self.pause, self.seconds = url, pause, seconds
+        self.asked, self.by, self.failed = 0, {}, []
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self.go, daemon=True)
+        self.thread.start()
+
+    def go(self):
+        while not self.stopping.wait(self.pause):
+            at = time.time()
+            answer = request(self.url, seconds=self.seconds)
+            with self.lock:
+                self.asked += 1
+                if answer["error"] or answer["status"] != 200:
+                    error = answer["error"] or f"status {answer['status']}"
+                    self.failed.append([round(at, 3), answer["seconds"], error])
+                else:
+                    by = json.loads(answer["body"])["by"]
+                    self.by[by] = self.by.get(by, 0) + 1
+
+    def report(self):
+        with self.lock:
+            return {"asked": self.asked, "by": dict(self.by), "failed": list(self.failed)}
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(self.seconds + 5)
+        return self.report()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536
+    disable_nagle_algorithm = True
+
+    def answer(self, body, status=200):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def me(self):
+        return {
+            "by": self.server.name,
+            "pod": socket.gethostname(),
+            "port": self.server.server_address[1],
+            "path": self.path,
+            "client": self.client_address[0],
+            "headers": dict(self.headers),
+        }
+
+    def do_GET(self):
+        self.server.count += 1
+        if self.path == "/health":
+            self.answer(b"ok\n", 503 if os.environ.get("NOT_READY") else 200)
+        elif self.path == "/env":
+            self.answer(dict(os.environ))
+        elif self.path == "/load":
+            self.answer({url: load.report() for url, load in self.server.loads.items()})
+        else:
+            if self.path.startswith("/slow/"):
+                time.sleep(float(self.path[6:]))
+            self.answer(self.me())
+
+    def do_POST(self):
+        self.server.count += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/echo":
+            return self.answer(body)
+        words = json.loads(body or "{}")
+        if self.path == "/ask":
+            self.answer(request(**words))
+        elif self.path == "/socket":
+            self.answer(exchange(**words))
+        elif self.path == "/load":
+            self.server.loads[words["url"]] = Load(**words)
+            self.answer({})
+        elif self.path == "/load/stop":
+            loads, self.server.loads = self.server.loads, {}
+            self.answer({url: load.stop() for url, load in loads.items()})
+        else:
+            self.answer({"error": "there is nothing here"}, 404)
+
+    def log_message(self, form, *values):
+        if "/health" not in form % values:
+            print(f"{self.client_address[0]} {form % values}", flush=True)
+
+
+class Server(ThreadingHTTPServer):
+    """An HTTP server that counts its requests."""
+
+    request_queue_size = 512
+    daemon_threads = True
+    count = 0
+
+    def __init__(self, address, name, handler=Handler):
+        self.name, self.loads = name, {}
+        super().__init__(address, handler)
+
+    def handle_error(self, *_):
+        pass  # whoever hung up needs no answer
+
+
+def echo(port, name):
+    """Answers every connection's bytes with the same; `who?` with the name."""
+    listener = socket.create_server(("", port), backlog=256)
+
+    def talk(connection):
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(name.encode() if data == b"who?" else data)
+
+    while True:
+        threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+
+def datagrams(port, name):
+    """Answers every datagram with the same; `who?` with the name."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("", port))
+    while True:
+        data, peer = server.recvfrom(65536)
+        server.sendto(name.encode() if data == b"who?" else data, peer)
+
+
+def main():
+    # Process 1 of a container has no default actions.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    name = os.environ.get("NAME", "app")
+    numbers = {kind: [int(word) for word in os.environ.get(kind, "").split()] for kind in ("HTTP", "ECHO", "UDP")}
+    for port in numbers["ECHO"]:
+        threading.Thread(target=echo, args=(port, name), daemon=True).start()
+    for port in numbers["UDP"]:
+        threading.Thread(target=datagrams, args=(port, name), daemon=True).start()
+    for port in numbers["HTTP"]:
+        threading.Thread(target=Server(("", port), name).serve_forever, daemon=True).start()
+    print(f"{name}: ready", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
