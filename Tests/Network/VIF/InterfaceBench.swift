@@ -93,7 +93,9 @@ struct InterfaceBench: Sendable {
     /// The errno of a connect that fails; 0 when it succeeds.
     func failure(_ text: String, timeout: CInt = 5000) throws -> CInt {
         do {
-            _ = try connect(text, timeout: timeout)
+            let socket = try connect(text, timeout: timeout)
+            // What a test that expected a failure will want to know.
+            log.add("connected from \(try Sockets.localEndpoint(socket))")
             return 0
         } catch let error as SystemError {
             return error.code
