@@ -32,6 +32,25 @@ extension APIServer {
                 options: try self.writeOptions(request)
             )
             return try self.render(object, kind, request)
+        case (.ephemeralcontainers, "get"):
+            return try self.render(
+                try self.api.store.get(kind, namespace: resource.namespace, name: resource.name),
+                kind,
+                request
+            )
+        case (.ephemeralcontainers, _):
+            let patch =
+                verb == "patch"
+                ? try PatchBody(contentType: request.contentType, body: try self.body(request, anyType: true)) : nil
+            let wanted = verb == "patch" ? nil : try self.body(request)
+            let pod = try self.api.changeEphemeralContainers(
+                pod: resource.name,
+                namespace: resource.namespace,
+                dryRun: request.parameter("dryRun") == "All"
+            ) { old throws(StatusError) in
+                try patch?.applied(to: old, kind: kind) ?? wanted ?? old
+            }
+            return try self.render(pod, kind, request)
         case (.scale, _): return try await self.scale(resource, verb, request, user)
         case (.log, _): return try await self.log(resource, request)
         case (.portforward, _):
@@ -146,7 +165,7 @@ extension APIServer {
 
     private func log(_ resource: RequestInfo.Resource, _ request: APIRequest) async throws(StatusError) -> APIResponse {
         let pod = try self.api.store.get(.pods, namespace: resource.namespace, name: resource.name)
-        let names = ["containers", "initContainers"].flatMap { list in
+        let names = ["containers", "initContainers", "ephemeralContainers"].flatMap { list in
             (pod.at("spec", list)?.array ?? []).compactMap { $0["name"]?.string }
         }
         let containers = (pod.at("spec", "containers")?.array ?? []).compactMap { $0["name"]?.string }
@@ -177,9 +196,18 @@ extension APIServer {
 
     private func token(_ resource: RequestInfo.Resource, _ request: APIRequest) throws(StatusError) -> APIResponse {
         var answer = try self.body(request)
-        let pod =
-            answer.at("spec", "boundObjectRef", "kind") == "Pod"
-            ? answer.at("spec", "boundObjectRef", "name")?.string : nil
+        let bound = answer.at("spec", "boundObjectRef")
+        let pod = bound?["kind"] == "Pod" ? bound?["name"]?.string : nil
+        if let pod, let uid = bound?["uid"]?.string, !uid.isEmpty {
+            let present = try self.api.store.get(.pods, namespace: resource.namespace, name: pod).uid
+            guard present == uid else {
+                throw .conflict(
+                    .pods,
+                    pod,
+                    "the UID in the bound object reference (\(uid)) does not match the UID in record (\(present))"
+                )
+            }
+        }
         let (token, expires) = try self.api.tokens.issue(
             serviceAccount: resource.name,
             namespace: resource.namespace,

@@ -102,7 +102,8 @@ extension ObjectAPI {
     }
 
     private static let readable: JSONValue = [
-        "configmaps", "endpoints", "events", "limitranges", "persistentvolumeclaims", "pods", "pods/log", "pods/status",
+        "configmaps", "endpoints", "events", "limitranges", "resourcequotas", "resourcequotas/status",
+        "persistentvolumeclaims", "pods", "pods/log", "pods/status",
         "serviceaccounts", "services", "services/status", "deployments", "deployments/scale", "deployments/status",
         "replicasets", "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale",
         "statefulsets/status", "daemonsets", "daemonsets/status", "jobs", "jobs/status", "endpointslices", "ingresses",

@@ -68,6 +68,7 @@ package final class ObjectAPI: Sendable {
             object = try self.admit(kind, Defaults.apply(kind, changed), namespace: namespace)
         }
         try Validation.check(kind, object)
+        try ResourceQuotas.check(kind, object, namespace: namespace, store: self.store)
         object.set("metadata", "managedFields", to: object.at("metadata", "managedFields"))
         self.note(nil, &object, kind, options, subresource: "")
         if kind == .jobs { object = Self.jobLabels(object) }

@@ -247,6 +247,21 @@ struct DeploymentController: Sendable {
                     "ReplicaSet \"\(name)\" has timed out progressing."
                 )
             }
+            // What keeps the ReplicaSets from making pods is the deployment's trouble too.
+            let failure = sets.flatMap { $0.at("status", "conditions")?.array ?? [] }.first {
+                $0["type"]?.string == "ReplicaFailure" && $0["status"]?.string == "True"
+            }
+            if let failure {
+                conditions = Conditions.set(
+                    conditions,
+                    "ReplicaFailure",
+                    true,
+                    failure["reason"]?.string ?? "",
+                    failure["message"]?.string ?? ""
+                )
+            } else {
+                conditions.removeAll { $0["type"]?.string == "ReplicaFailure" }
+            }
             status["conditions"] = .array(conditions)
             var new = old
             new["status"] = status

@@ -83,7 +83,8 @@ package final class RunningCluster: Sendable {
             try self.writeKubeconfigs(state, server: server, authority: authority, api: api)
             progress("API server on \(server)")
             let tasks = [
-                Task { await kubelet.run() }, Task { await proxy.run() }, Task { await Controllers(api: api).run() },
+                Task { await kubelet.run() }, Task { await Scheduler(store: store).run() }, Task { await proxy.run() },
+                Task { await Controllers(api: api).run() },
             ]
             progress("Node \(NodeContext.nodeName) is ready")
             return RunningCluster(server: server, api: api, access: late.access, runtime: runtime, tasks: tasks)

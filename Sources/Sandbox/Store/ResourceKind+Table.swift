@@ -12,7 +12,7 @@ extension ResourceKind {
         "pods",
         short: ["po"],
         categories: ["all"],
-        subresources: [.binding, .eviction, .log, .portforward, .status],
+        subresources: [.binding, .ephemeralcontainers, .eviction, .log, .portforward, .status],
         counted: true
     )
     package static let services = ResourceKind(
@@ -46,6 +46,13 @@ extension ResourceKind {
         subresources: [.status]
     )
     package static let limitRanges = ResourceKind("LimitRange", "limitranges", short: ["limits"])
+
+    package static let resourceQuotas = ResourceKind(
+        "ResourceQuota",
+        "resourcequotas",
+        short: ["quota"],
+        subresources: [.status]
+    )
 
     package static let deployments = ResourceKind(
         "Deployment",
@@ -188,7 +195,8 @@ extension ResourceKind {
 
     /// All kinds, in the order in which discovery names their groups.
     package static let all: [ResourceKind] = [
-        .configMaps, .endpoints, .events, .limitRanges, .namespaces, .nodes, .persistentVolumeClaims, .pods, .secrets,
+        .configMaps, .endpoints, .events, .limitRanges, .namespaces, .nodes, .persistentVolumeClaims, .pods,
+        .resourceQuotas, .secrets,
         .serviceAccounts, .services, .daemonSets, .deployments, .replicaSets, .statefulSets, .selfSubjectReviews,
         .tokenReviews, .localSubjectAccessReviews, .selfSubjectAccessReviews, .selfSubjectRulesReviews,
         .subjectAccessReviews, .jobs, .endpointSlices, .ingresses, .serviceCIDRs, .disruptionBudgets,

@@ -1,6 +1,6 @@
 /// What the API serves below one object.
 package enum Subresource: String, Sendable, Hashable {
-    case status, scale, log, portforward, eviction, binding, token, finalize
+    case status, scale, log, portforward, eviction, binding, token, finalize, ephemeralcontainers
 
     /// Group, version and kind of what it takes and gives, where that is not the object itself.
     package var kind: (group: String, version: String, kind: String)? {
@@ -10,14 +10,14 @@ package enum Subresource: String, Sendable, Hashable {
         case .eviction: ("policy", "v1", "Eviction")
         case .binding: ("", "v1", "Binding")
         case .token: ("authentication.k8s.io", "v1", "TokenRequest")
-        case .status, .log, .finalize: nil
+        case .status, .log, .finalize, .ephemeralcontainers: nil
         }
     }
 
     /// The verbs that discovery names for it.
     package var verbs: [String] {
         switch self {
-        case .status, .scale: ["get", "patch", "update"]
+        case .status, .scale, .ephemeralcontainers: ["get", "patch", "update"]
         case .log: ["get"]
         case .portforward: ["create", "get"]
         case .eviction, .binding, .token: ["create"]

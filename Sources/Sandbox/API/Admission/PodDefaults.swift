@@ -16,6 +16,16 @@ enum PodDefaults {
             spec["serviceAccount"] = account
         }
         if !isTemplate {
+            for list in ["initContainers", "containers"] {
+                spec[list] = spec[list]?.mapped { container in
+                    // Who has a limit and no request asks for all of it.
+                    var container = container
+                    for (resource, limit) in container.at("resources", "limits")?.object ?? [:] {
+                        container.setDefault("resources", "requests", resource, to: limit)
+                    }
+                    return container
+                }
+            }
             spec.setDefault("enableServiceLinks", to: true)
             spec.setDefault("preemptionPolicy", to: "PreemptLowerPriority")
             spec.setDefault("priority", to: 0)

@@ -13,7 +13,7 @@ struct ContainerRecord {
     }
 
     let part: Part
-    let spec: JSONValue
+    var spec: JSONValue
     var state: ContainerState = .waiting(reason: "PodInitializing", message: "")
     var last: ContainerState.Termination?
     var restarts = 0

@@ -3,7 +3,7 @@ package import NIOCore
 import Glibc
 import Kernel
 
-/// The node's agent: binds pods to the node, runs each in a ``PodWorker``, and answers for what is in them.
+/// The node's agent: runs each pod that is bound to the node in a ``PodWorker``, and answers for what is in them.
 ///
 /// Concurrency model: an actor; one task reads the pods' changes.
 package actor Kubelet {
@@ -35,41 +35,14 @@ package actor Kubelet {
             case .deleted:
                 if let worker = self.workers.removeValue(forKey: pod.uid) { await worker.vanish() }
             case .added, .modified:
-                if pod.at("spec", "nodeName")?.string?.isEmpty ?? true {
-                    self.bind(pod)
-                } else if let worker = self.workers[pod.uid] {
+                guard pod.at("spec", "nodeName")?.string == NodeContext.nodeName else { continue }
+                if let worker = self.workers[pod.uid] {
                     await worker.update(pod)
                 } else if event.change == .added || event.previous?.at("spec", "nodeName") == nil {
                     self.start(pod)
                 }
             }
         }
-    }
-
-    /// Puts a pod on the node, which is all the scheduling that there is.
-    private func bind(_ pod: JSONValue) {
-        let now = JSONValue.string(Timestamp.now())
-        let uid = pod.uid
-        let bound = try? self.node.store.update(.pods, namespace: pod.namespace, name: pod.name, part: .whole) {
-            old throws(StatusError) in
-            guard old.uid == uid, old.at("spec", "nodeName")?.string?.isEmpty ?? true else { return old }
-            var pod = old
-            pod.set("spec", "nodeName", to: .string(NodeContext.nodeName))
-            pod.set("status", "phase", to: "Pending")
-            pod.set(
-                "status",
-                "conditions",
-                to: [
-                    [
-                        "type": "PodScheduled", "status": "True", "lastProbeTime": .null, "lastTransitionTime": now,
-                    ]
-                ]
-            )
-            return pod
-        }
-        guard let bound else { return }
-        let message = "Successfully assigned \(pod.namespace)/\(pod.name) to \(NodeContext.nodeName)"
-        EventRecorder(store: self.node.store, component: "default-scheduler").record(bound, "Scheduled", message)
     }
 
     private func start(_ pod: JSONValue) {

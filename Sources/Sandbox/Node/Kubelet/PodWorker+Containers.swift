@@ -19,7 +19,7 @@ extension PodWorker {
                 if case .terminated(let end) = self.containers[index].state { self.containers[index].last = end }
                 self.containers[index].state = .waiting(reason: "CrashLoopBackOff", message: message)
                 self.publish()
-                await self.sleep(delay)
+                await self.pause(delay)
             }
             delay = delay == 0 ? 1 : min(delay * 2, 60)
             if self.ending == nil {
@@ -64,36 +64,18 @@ extension PodWorker {
         guard let sandbox else { return nil }
         let record = self.containers[index]
         guard let image = self.node.images.find(record.image) else {
-            let text =
-                "failed to pull and unpack image \"\(record.image)\": the sandbox has no such image; "
-                + "give it one with: sandbox up --image NAME=PATH"
-            self.events.record(
-                self.pod,
-                "Pulling",
-                "Pulling image \"\(record.image)\"",
-                field: self.field(index)
-            )
-            self.events.record(
-                self.pod,
-                "Failed",
-                "Failed to pull image: \(text)",
-                warning: true,
-                field: self.field(index)
-            )
-            self.wait(index, "ErrImagePull", text)
-            await self.sleep(1)
-            self.wait(index, "ImagePullBackOff", "Back-off pulling image \"\(record.image)\"")
-            await self.sleep(10)
+            await self.failToPull(index)
             return nil
         }
         let run = "\(record.name)-\(record.restarts)-\(Identifiers.suffix())"
-        let spec: ContainerSpec
+        var spec: ContainerSpec
         do throws(RuntimeError) {
             spec = try self.plan(record.spec, image, run)
+            spec.processes = try self.processes(record)
         } catch {
             self.events.record(self.pod, "Failed", "Error: \(error)", warning: true, field: self.field(index))
             self.wait(index, "CreateContainerConfigError", error.description)
-            await self.sleep(0.2)
+            await self.pause(0.2)
             return nil
         }
         let path = self.node.logs.map {
@@ -138,6 +120,63 @@ extension PodWorker {
         self.events.record(self.pod, "Started", "Started container \(record.name)", field: self.field(index))
         self.publish()
         return log
+    }
+
+    /// Tells of an image that there is not, as the kubelet does, and waits before the next try.
+    private func failToPull(_ index: Int) async {
+        let image = self.containers[index].image
+        func tell(_ reason: String, _ message: String, warning: Bool = true) {
+            self.events.record(self.pod, reason, message, warning: warning, field: self.field(index))
+        }
+        if self.containers[index].spec["imagePullPolicy"]?.string == "Never" {
+            let text = "Container image \"\(image)\" is not present with pull policy of Never"
+            tell("ErrImageNeverPull", text)
+            self.wait(index, "ErrImageNeverPull", text)
+            return await self.pause(2)
+        }
+        let text =
+            "failed to pull and unpack image \"\(image)\": the sandbox has no such image; "
+            + "give it one with: sandbox up --image NAME=PATH"
+        tell("Pulling", "Pulling image \"\(image)\"", warning: false)
+        tell("Failed", "Failed to pull image \"\(image)\": \(text)")
+        tell("Failed", "Error: ErrImagePull")
+        self.wait(index, "ErrImagePull", text)
+        await self.pause(1)
+        guard self.ending == nil else { return }
+        tell("BackOff", "Back-off pulling image \"\(image)\"", warning: false)
+        tell("Failed", "Error: ImagePullBackOff")
+        self.wait(index, "ImagePullBackOff", "Back-off pulling image \"\(image)\": ErrImagePull: \(text)")
+        let deadline = ContinuousClock.now + .seconds(10)
+        // Another image is another chance at once.
+        while self.ending == nil, ContinuousClock.now < deadline, self.containers[index].image == image {
+            await self.pause(0.2)
+        }
+    }
+
+    /// Whose processes a container shares.
+    private func processes(_ record: ContainerRecord) throws(RuntimeError) -> ContainerSpec.Processes {
+        if record.part == .ephemeral, let target = record.spec["targetContainerName"]?.string, !target.isEmpty {
+            guard let run = self.containers.first(where: { $0.name == target })?.run else {
+                throw RuntimeError("target container \"\(target)\" is not running", code: 0)
+            }
+            return .of(run)
+        }
+        return self.pod.at("spec", "shareProcessNamespace")?.bool == true ? .pod : .own
+    }
+
+    /// Takes over images that have changed in the pod's specification; containers that run start again with theirs.
+    func adoptImages(_ pod: JSONValue) {
+        let specs = ["initContainers", "containers"].flatMap { pod.at("spec", $0)?.array ?? [] }
+        for index in self.containers.indices {
+            guard let spec = specs.first(where: { $0["name"]?.string == self.containers[index].name }),
+                let image = spec["image"]?.string, image != self.containers[index].image
+            else { continue }
+            self.containers[index].spec["image"] = .string(image)
+            guard let run = self.containers[index].run else { continue }
+            let message = "Container \(self.containers[index].name) definition changed, will be restarted"
+            self.events.record(self.pod, "Killing", message, field: self.field(index))
+            self.sandbox?.signal(run, SIGTERM)
+        }
     }
 
     private func start(

@@ -22,6 +22,8 @@ actor PodWorker {
     private var published: JSONValue?
     private var tasks: [Task<Void, Never>] = []
     private var killer: Task<Void, Never>?
+    /// Set once volumes are there, so that containers may start.
+    private var prepared = false
 
     init(node: NodeContext, events: EventRecorder, pod: JSONValue) {
         self.node = node
@@ -33,6 +35,9 @@ actor PodWorker {
         }
         for spec in pod.at("spec", "containers")?.array ?? [] {
             self.containers.append(ContainerRecord(part: .main, spec: spec))
+        }
+        for spec in pod.at("spec", "ephemeralContainers")?.array ?? [] {
+            self.containers.append(ContainerRecord(part: .ephemeral, spec: spec))
         }
     }
 
@@ -52,6 +57,9 @@ actor PodWorker {
     func run() async {
         self.publish()
         if await self.open() {
+            self.prepared = true
+            // They run whatever becomes of the others.
+            for index in self.containers.indices where self.containers[index].part == .ephemeral { self.launch(index) }
             await self.initialise()
             await self.serve()
         }
@@ -64,8 +72,10 @@ actor PodWorker {
         for spec in pod.at("spec", "ephemeralContainers")?.array ?? []
         where !self.containers.contains(where: { $0.name == spec["name"]?.string }) {
             self.containers.append(ContainerRecord(part: .ephemeral, spec: spec))
-            if self.sandbox != nil { self.launch(self.containers.count - 1) }
+            if self.prepared, self.ending == nil { self.launch(self.containers.count - 1) }
         }
+        self.adoptImages(pod)
+        if self.gates.isEmpty == false { self.publish() }
         if pod.isTerminating { self.end(pod.at("metadata", "deletionGracePeriodSeconds")?.integer ?? 30) }
     }
 
@@ -106,7 +116,7 @@ actor PodWorker {
                 return await self.prepareVolumes()
             case .failure(let error):
                 self.events.record(self.pod, "FailedCreatePodSandBox", error.description, warning: true)
-                await self.sleep(delay)
+                await self.pause(delay)
                 delay = min(delay * 2, 30)
             }
         }
@@ -192,7 +202,6 @@ actor PodWorker {
         for index in self.containers.indices where self.containers[index].part == .main {
             mains.append(self.launch(index))
         }
-        for index in self.containers.indices where self.containers[index].part == .ephemeral { self.launch(index) }
         for task in mains { await task.value }
     }
 
@@ -201,6 +210,14 @@ actor PodWorker {
         let task = Task { await self.keepRunning(index) }
         self.tasks.append(task)
         return task
+    }
+
+    /// Sleeps, but not beyond the moment at which the pod is to end.
+    func pause(_ seconds: Double) async {
+        let deadline = ContinuousClock.now + .milliseconds(Int64(max(0, min(seconds, 86400)) * 1000))
+        while self.ending == nil, !Task.isCancelled, ContinuousClock.now < deadline {
+            await self.sleep(min(0.05, seconds))
+        }
     }
 
     func sleep(_ seconds: Double) async {
@@ -299,15 +316,30 @@ actor PodWorker {
         return condition
     }
 
+    /// Conditions that others have to set before the pod is ready.
+    private var gates: [String] {
+        (self.pod.at("spec", "readinessGates")?.array ?? []).compactMap { $0["conditionType"]?.string }
+    }
+
+    private var closedGates: [String] {
+        let conditions = self.pod.at("status", "conditions")?.array ?? []
+        return self.gates.filter { gate in
+            !conditions.contains { $0["type"]?.string == gate && $0["status"]?.string == "True" }
+        }
+    }
+
     /// Writes the pod's status if it has changed.
     func publish() {
         let phase = self.phase
         let counted = self.containers.filter { $0.part == .main || $0.part == .sidecar }
         let unready = counted.filter { !$0.ready }.map(\.name)
         let over = phase == "Succeeded" || phase == "Failed"
-        let ready = unready.isEmpty && !over
+        let allReady = unready.isEmpty && !over
+        let closed = self.closedGates
+        let ready = allReady && closed.isEmpty
         let reason = phase == "Succeeded" ? "PodCompleted" : phase == "Failed" ? "PodFailed" : "ContainersNotReady"
         let message = over ? "" : "containers with unready status: [\(unready.joined(separator: " "))]"
+        let gated = "the status of pod readiness gate \"\(closed.first ?? "")\" is not \"True\", but False"
         let waiting = self.containers.filter { $0.part == .initial && $0.status != 0 }.map(\.name)
         let own = [
             self.condition("PodReadyToStartContainers", self.sandbox != nil && !over),
@@ -316,8 +348,14 @@ actor PodWorker {
                 self.initialised,
                 "ContainersNotInitialized",
                 "containers with incomplete status: [\(waiting.joined(separator: " "))]"
-            ), self.condition("Ready", ready, reason, message),
-            self.condition("ContainersReady", ready, reason, message), self.condition("PodScheduled", true),
+            ),
+            self.condition(
+                "Ready",
+                ready,
+                allReady ? "ReadinessGatesNotReady" : reason,
+                allReady ? gated : message
+            ),
+            self.condition("ContainersReady", allReady, reason, message), self.condition("PodScheduled", true),
         ]
         let address = self.address.map { JSONValue.string($0.description) }
         var status: [String: JSONValue] = [

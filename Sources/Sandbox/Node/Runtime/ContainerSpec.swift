@@ -42,6 +42,18 @@ package struct ContainerSpec: Sendable, Equatable {
     package var shown: [String] = []
     /// Whether standard input is a terminal, to become the controlling one.
     package var terminal = false
+    /// Which processes the container sees.
+    package var processes = Processes.own
+
+    /// Which processes a container sees.
+    package enum Processes: Sendable, Equatable {
+        /// Only its own.
+        case own
+        /// Those of the whole pod.
+        case pod
+        /// Those of another container, named by its run.
+        case of(String)
+    }
 
     /// A specification to be filled in.
     package init(id: String) {
@@ -75,7 +87,16 @@ extension ContainerSpec {
             "files": .object(self.files.mapValues(JSONValue.string)),
             "shown": .array(self.shown.map(JSONValue.string)),
             "terminal": .bool(self.terminal),
+            "processes": self.processesMessage,
         ])
+    }
+
+    private var processesMessage: JSONValue {
+        switch self.processes {
+        case .own: "own"
+        case .pod: "pod"
+        case .of(let run): ["of": .string(run)]
+        }
     }
 
     init(message: JSONValue) {
@@ -100,5 +121,10 @@ extension ContainerSpec {
         self.files = message["files"]?.stringMap ?? [:]
         self.shown = message["shown"]?.stringArray ?? []
         self.terminal = message["terminal"]?.bool ?? false
+        if let run = message.at("processes", "of")?.string {
+            self.processes = .of(run)
+        } else if message["processes"]?.string == "pod" {
+            self.processes = .pod
+        }
     }
 }

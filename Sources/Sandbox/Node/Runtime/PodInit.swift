@@ -84,7 +84,9 @@ struct PodInit {
                 let spec = ContainerSpec(message: order)
                 let volumes = self.volumes
                 let pod = self.pod
-                try self.launch(spec, descriptors, newProcessSpace: nil) { () throws(RuntimeError) in
+                let space = try self.space(of: spec)
+                defer { if let space { close(space) } }
+                try self.launch(spec, descriptors, newProcessSpace: space, ownMounts: true) { () throws(RuntimeError) in
                     try ContainerRoot(pod: pod, spec: spec, volumes: volumes).enter()
                 }
             case "exec":
@@ -93,7 +95,7 @@ struct PodInit {
                 }
                 let space = try checked(csb_pidfd_open(container), "pidfd_open")
                 defer { close(space) }
-                try self.launch(ContainerSpec(message: order), descriptors, newProcessSpace: space) {
+                try self.launch(ContainerSpec(message: order), descriptors, newProcessSpace: space, ownMounts: false) {
                     () throws(RuntimeError) in
                     try checked(csb_setns(space, CSB_NEWNS), "enter the container's file system")
                     chdir("/")
@@ -110,11 +112,25 @@ struct PodInit {
         try self.control.send(["event": "started", "id": .string(id)])
     }
 
+    /// The processes that a container joins; nil for new ones of its own.
+    private func space(of spec: ContainerSpec) throws(RuntimeError) -> CInt? {
+        switch spec.processes {
+        case .own: return nil
+        case .pod: return try checked(csb_pidfd_open(getpid()), "pidfd_open")
+        case .of(let run):
+            guard let process = self.processes[run] else {
+                throw RuntimeError("the target container is not running", code: 0)
+            }
+            return try checked(csb_pidfd_open(process), "pidfd_open")
+        }
+    }
+
     /// Forks a process into a new process namespace, or into that of the given one, and waits for its exec.
     private mutating func launch(
         _ spec: ContainerSpec,
         _ descriptors: [CInt],
         newProcessSpace: CInt?,
+        ownMounts: Bool,
         _ prepare: () throws(RuntimeError) -> Void
     ) throws(RuntimeError) {
         guard descriptors.count == 3 else { throw RuntimeError("three descriptors are needed", code: 0) }
@@ -135,7 +151,7 @@ struct PodInit {
                 csb_set_parent_death_signal(SIGKILL)
                 setsid()
                 for (target, source) in descriptors.enumerated() { try checked(dup2(source, CInt(target)), "dup2") }
-                if newProcessSpace == nil { try checked(csb_unshare(CSB_NEWNS), "unshare the mounts") }
+                if ownMounts { try checked(csb_unshare(CSB_NEWNS), "unshare the mounts") }
                 try prepare()
                 try ContainerProcess(spec: spec).become()
             } catch {
