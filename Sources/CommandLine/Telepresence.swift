@@ -15,7 +15,7 @@ package struct Telepresence: AsyncParsableCommand {
             """,
         subcommands: [
             ConnectCommand.self, StatusCommand.self, ListCommand.self, InterceptCommand.self, LeaveCommand.self,
-            ExecCommand.self, QuitCommand.self, VersionCommand.self,
+            ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
         ]
     )
 

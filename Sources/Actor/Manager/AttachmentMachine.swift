@@ -2,7 +2,8 @@ package import Message
 
 /// All attachments and what the agents say of them.
 ///
-/// Pure: inputs return whom to tell what.
+/// Pure: inputs return whom to tell what. An input costs what it concerns: the attachments and agents of one workload, or
+/// those of one holder; how many others there are makes no difference.
 ///
 ///     add ──► waiting ──an agent confirms──► active ──last agent lost──► noAgent ──agent joins──► waiting
 ///                │ ▲                            │
@@ -20,6 +21,19 @@ package struct AttachmentMachine: Sendable {
         }
     }
 
+    /// What has changed since it was last asked.
+    package struct Changes: Sendable, Equatable {
+        /// Attachments that are new, different or gone.
+        package var attachments: Set<String> = []
+        /// Workloads that have neither agents nor attachments any more, or have some where they had none.
+        package var workloads: Set<WorkloadKey> = []
+
+        package init(attachments: Set<String> = [], workloads: Set<WorkloadKey> = []) {
+            self.attachments = attachments
+            self.workloads = workloads
+        }
+    }
+
     /// What an agent has said of an attachment.
     private enum Answer: Sendable, Equatable {
         case pending
@@ -30,6 +44,7 @@ package struct AttachmentMachine: Sendable {
     private struct Entry: Sendable {
         var attachment: Attachment
         let workload: WorkloadKey
+        let claim: TrafficClaim
         /// Agents are told of it: its making has come that far.
         var engaged = false
         /// The holder's link is lost: agents send traffic to the app.
@@ -43,13 +58,18 @@ package struct AttachmentMachine: Sendable {
         }
     }
 
-    private struct Agent: Sendable {
-        let workload: WorkloadKey
-        let hello: AgentHello
+    /// What there is of one workload.
+    private struct Place: Sendable {
+        var attachments: Set<String> = []
+        var agents: [String: AgentHello] = [:]
     }
 
     private var entries: [String: Entry] = [:]
-    private var agents: [String: Agent] = [:]
+    private var places: [WorkloadKey: Place] = [:]
+    private var holders: [String: Set<String>] = [:]
+    /// The workload of each agent.
+    private var agents: [String: WorkloadKey] = [:]
+    private var changes = Changes()
 
     package init() {}
 
@@ -57,11 +77,27 @@ package struct AttachmentMachine: Sendable {
 
     package var attachments: [Attachment] { entries.values.map(\.attachment) }
 
+    /// How many attachments there are.
+    package var count: Int { entries.count }
+
     package subscript(id: String) -> Attachment? { entries[id]?.attachment }
 
-    /// The attachments that a session holds.
+    /// The attachments that a session holds, by id.
     package func held(by session: String) -> [Attachment] {
-        entries.values.map(\.attachment).filter { $0.sessionID == session }
+        ids(of: session).compactMap { entries[$0]?.attachment }
+    }
+
+    /// The attachments that a session holds and has been told of, by id.
+    package func announced(to session: String) -> [Attachment] {
+        ids(of: session).compactMap { id in
+            guard let entry = entries[id], entry.announced else { return nil }
+            return entry.attachment
+        }
+    }
+
+    /// The attachments of a workload, by id.
+    package func attachments(of workload: WorkloadKey) -> [Attachment] {
+        (places[workload]?.attachments ?? []).sorted().compactMap { entries[$0]?.attachment }
     }
 
     /// The workload of an attachment.
@@ -69,8 +105,11 @@ package struct AttachmentMachine: Sendable {
 
     /// The names of the pods whose agents are there.
     package func pods(of workload: WorkloadKey) -> Set<String> {
-        Set(agents.values.filter { $0.workload == workload }.map(\.hello.podName))
+        Set((places[workload]?.agents ?? [:]).values.map(\.podName))
     }
+
+    /// A workload has agents or attachments.
+    package func isOccupied(_ workload: WorkloadKey) -> Bool { places[workload] != nil }
 
     /// Every agent that was told has answered.
     package func isSettled(_ id: String) -> Bool {
@@ -78,52 +117,59 @@ package struct AttachmentMachine: Sendable {
         return !entry.answers.values.contains(.pending)
     }
 
-    /// Which agents may send connections of which attachment to which session.
-    package var permissions: [String: RelayPermissions.Row] {
-        entries.filter { $0.value.engaged && !$0.value.away }.mapValues { entry in
-            RelayPermissions.Row(session: entry.attachment.sessionID, agents: Set(entry.answers.keys))
-        }
+    /// Which agents may send connections of an attachment to which session; nil when none may.
+    package func permission(_ id: String) -> RelayPermissions.Row? {
+        guard let entry = entries[id], entry.engaged, !entry.away else { return nil }
+        return RelayPermissions.Row(session: entry.attachment.sessionID, agents: Set(entry.answers.keys))
+    }
+
+    /// What has changed since the last time.
+    package mutating func takeChanges() -> Changes {
+        defer { changes = Changes() }
+        return changes
     }
 
     // MARK: attachments
 
     /// Adds an attachment that waits.
     ///
-    /// An intercept of a port that another one has is refused, naming who holds it; but one whose holder is away and is the
-    /// same person makes way.
-    package mutating func add(_ attachment: Attachment, workload: WorkloadKey) throws(ManagerFailure) -> [Notice] {
-        for held in held(by: attachment.sessionID)
-        where held.spec.name == attachment.spec.name && held.spec.namespace == attachment.spec.namespace {
-            throw ManagerFailure(.conflict, "an attachment called \(attachment.spec.name) is there already")
+    /// One that is in the way of another is refused, naming who holds it, unless that holder's standing lets it make way:
+    /// then the other ends, and its owner is told why.
+    package mutating func add(
+        _ attachment: Attachment,
+        workload: WorkloadKey,
+        standing: (_ holder: String) -> HolderStanding = { _ in .blocks }
+    ) throws(ManagerFailure) -> [Notice] {
+        for id in holders[attachment.sessionID] ?? [] {
+            guard let held = entries[id]?.attachment.spec else { continue }
+            guard held.name != attachment.spec.name || held.namespace != attachment.spec.namespace else {
+                throw ManagerFailure(.conflict, "an attachment called \(attachment.spec.name) is there already")
+            }
         }
-        var notices: [Notice] = []
-        for entry in entries.values where entry.workload == workload {
+        let claim = TrafficClaim(attachment)
+        var yielding: [(id: String, reason: String)] = []
+        for id in (places[workload]?.attachments ?? []).sorted() {
+            guard let entry = entries[id], let clash = claim.clash(with: entry.claim) else { continue }
             let other = entry.attachment
-            guard other.spec.kind == .intercept, attachment.spec.kind == .intercept else { continue }
-            let shared = attachment.ports.first { port in
-                other.ports.contains { $0.containerPort == port.containerPort && $0.protocol == port.protocol }
+            guard let reason = standing(other.sessionID).reason(attachment.owner) else {
+                throw Self.refusal(clash, workload, other)
             }
-            guard let shared else { continue }
-            guard entry.away, other.owner == attachment.owner else {
-                throw ManagerFailure(
-                    .conflict,
-                    "port \(shared.containerPort) of \(workload) is already intercepted by \(other.owner)"
-                        + " as \(other.spec.name)"
-                )
-            }
-            notices += remove(other.id)
+            yielding.append((id, reason))
         }
+        let notices = yielding.flatMap { remove($0.id, reason: $0.reason) }
         var attachment = attachment
         attachment.state = .waiting
-        entries[attachment.id] = Entry(attachment: attachment, workload: workload)
+        entries[attachment.id] = Entry(attachment: attachment, workload: workload, claim: claim)
+        holders[attachment.sessionID, default: []].insert(attachment.id)
+        change(workload) { $0.attachments.insert(attachment.id) }
+        changes.attachments.insert(attachment.id)
         return notices
     }
 
     /// Tells the agents of the workload; they answer.
     package mutating func engage(_ id: String) -> [Notice] {
-        guard var entry = entries[id] else { return [] }
-        entry.engaged = true
-        entries[id] = entry
+        guard entries[id] != nil else { return [] }
+        entries[id]?.engaged = true
         return tellAgents(id)
     }
 
@@ -136,11 +182,20 @@ package struct AttachmentMachine: Sendable {
     package mutating func remove(_ id: String, reason: String = "") -> [Notice] {
         guard let entry = entries.removeValue(forKey: id) else { return [] }
         var attachment = entry.attachment
+        holders[attachment.sessionID]?.remove(id)
+        if holders[attachment.sessionID]?.isEmpty == true { holders[attachment.sessionID] = nil }
+        change(entry.workload) { $0.attachments.remove(id) }
+        changes.attachments.insert(id)
         attachment.message = reason
         let change = AttachmentChange(attachment: attachment, removed: true)
         var notices = entry.away ? [] : entry.answers.keys.sorted().map { Notice($0, change.forAgent) }
         if entry.announced { notices.append(Notice(attachment.sessionID, change)) }
         return notices
+    }
+
+    /// Ends what a session has asked for and not been given yet.
+    package mutating func removeUnannounced(of session: String) -> [Notice] {
+        ids(of: session).filter { entries[$0]?.announced == false }.flatMap { remove($0) }
     }
 
     // MARK: holders
@@ -157,6 +212,7 @@ package struct AttachmentMachine: Sendable {
             entry.attachment.state = .waiting
             entry.attachment.message = "the workstation is away"
             entries[id] = entry
+            changes.attachments.insert(id)
         }
         return notices
     }
@@ -165,9 +221,9 @@ package struct AttachmentMachine: Sendable {
     package mutating func holderBack(_ session: String) -> [Notice] {
         var notices: [Notice] = []
         for id in ids(of: session) {
-            guard var entry = entries[id], entry.away else { continue }
-            entry.away = false
-            entries[id] = entry
+            guard let entry = entries[id], entry.away else { continue }
+            entries[id]?.away = false
+            changes.attachments.insert(id)
             if entry.engaged { notices += tellAgents(id) }
         }
         return notices
@@ -180,19 +236,22 @@ package struct AttachmentMachine: Sendable {
         // A resumed agent has answered nothing on its new link.
         var notices = agents[session] == nil ? [] : agentLost(session)
         let key = WorkloadKey(kind: hello.workloadKind, name: hello.workloadName, namespace: hello.namespace)
-        agents[session] = Agent(workload: key, hello: hello)
-        for id in entries.keys.sorted() {
-            guard let entry = entries[id], entry.workload == key, entry.engaged, !entry.away else { continue }
-            notices += tellAgents(id)
+        agents[session] = key
+        change(key) { $0.agents[session] = hello }
+        for id in (places[key]?.attachments ?? []).sorted() {
+            guard let entry = entries[id], entry.engaged, !entry.away else { continue }
+            notices += tell(id, [session])
         }
         return notices
     }
 
     /// An agent is gone.
     package mutating func agentLost(_ session: String) -> [Notice] {
-        guard agents.removeValue(forKey: session) != nil else { return [] }
+        guard let key = agents.removeValue(forKey: session) else { return [] }
+        let concerned = (places[key]?.attachments ?? []).sorted()
+        change(key) { $0.agents[session] = nil }
         var notices: [Notice] = []
-        for id in entries.keys.sorted() {
+        for id in concerned {
             guard entries[id]?.answers.removeValue(forKey: session) != nil else { continue }
             notices += review(id)
         }
@@ -203,44 +262,60 @@ package struct AttachmentMachine: Sendable {
     ///
     /// Ignored when it was not asked.
     package mutating func agentReported(_ session: String, _ report: AgentReport) -> [Notice] {
-        guard var entry = entries[report.attachmentID], entry.answers[session] != nil else { return [] }
-        entry.answers[session] = report.state == .active ? .active : .refused(report.message)
-        if report.state == .active, let agent = agents[session], !entry.hasActive(besides: session) {
-            entry.attachment.podName = agent.hello.podName
-            entry.attachment.podIP = agent.hello.podIP
+        let id = report.attachmentID
+        guard let entry = entries[id], entry.answers[session] != nil else { return [] }
+        entries[id]?.answers[session] = report.state == .active ? .active : .refused(report.message)
+        if report.state == .active, let agent = places[entry.workload]?.agents[session],
+            !entry.hasActive(besides: session)
+        {
+            var attachment = entry.attachment
+            attachment.podName = agent.podName
+            attachment.podIP = agent.podIP
             let wanted =
-                entry.attachment.spec.container.isEmpty
-                ? entry.attachment.ports.first?.container : entry.attachment.spec.container
-            let container = agent.hello.containers.first { $0.name == wanted } ?? agent.hello.containers.first
-            entry.attachment.environment = container?.environment ?? [:]
+                attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
+            let container = agent.containers.first { $0.name == wanted } ?? agent.containers.first
+            attachment.environment = container?.environment ?? [:]
+            return review(id, attachment)
         }
-        entries[report.attachmentID] = entry
-        return review(report.attachmentID)
+        return review(id)
     }
 
     // MARK: parts
 
-    private func ids(of session: String) -> [String] {
-        entries.values.filter { $0.attachment.sessionID == session }.map(\.attachment.id).sorted()
+    private func ids(of session: String) -> [String] { (holders[session] ?? []).sorted() }
+
+    /// Changes what there is of a workload; of an empty place nothing is kept.
+    private mutating func change(_ workload: WorkloadKey, _ body: (inout Place) -> Void) {
+        let wasOccupied = places[workload] != nil
+        body(&places[workload, default: Place()])
+        if let place = places[workload], place.attachments.isEmpty, place.agents.isEmpty { places[workload] = nil }
+        if wasOccupied != (places[workload] != nil) { changes.workloads.insert(workload) }
     }
 
     /// Tells the agents that have not been told yet.
     private mutating func tellAgents(_ id: String) -> [Notice] {
-        guard var entry = entries[id] else { return [] }
+        guard let workload = entries[id]?.workload else { return [] }
+        return tell(id, (places[workload]?.agents ?? [:]).keys.sorted())
+    }
+
+    private mutating func tell(_ id: String, _ sessions: [String]) -> [Notice] {
+        guard let entry = entries[id] else { return [] }
+        let change = AttachmentChange(attachment: entry.attachment).forAgent
         var notices: [Notice] = []
-        for (session, agent) in agents.sorted(by: { $0.key < $1.key }) where agent.workload == entry.workload {
-            guard entry.answers[session] == nil else { continue }
-            entry.answers[session] = .pending
-            notices.append(Notice(session, AttachmentChange(attachment: entry.attachment).forAgent))
+        for session in sessions where entry.answers[session] == nil {
+            entries[id]?.answers[session] = .pending
+            notices.append(Notice(session, change))
         }
-        entries[id] = entry
         return notices + review(id)
     }
 
     /// Works the state out anew, and tells the holder if it is another.
-    private mutating func review(_ id: String) -> [Notice] {
-        guard var entry = entries[id], entry.engaged, !entry.away else { return [] }
+    private mutating func review(_ id: String, _ update: Attachment? = nil) -> [Notice] {
+        guard var entry = entries[id] else { return [] }
+        changes.attachments.insert(id)
+        guard entry.engaged, !entry.away else { return [] }
         let before = entry.attachment
+        if let update { entry.attachment = update }
         let answers = entry.answers.values
         if answers.contains(.active) {
             entry.attachment.state = .active
@@ -259,6 +334,20 @@ package struct AttachmentMachine: Sendable {
         entries[id] = entry
         guard entry.announced, entry.attachment != before else { return [] }
         return [Notice(entry.attachment.sessionID, AttachmentChange(attachment: entry.attachment))]
+    }
+
+    private static func refusal(
+        _ clash: TrafficClaim.Clash,
+        _ workload: WorkloadKey,
+        _ other: Attachment
+    ) -> ManagerFailure {
+        let done = other.spec.kind == .replace ? "replaced" : "intercepted"
+        let what =
+            switch clash {
+            case .port(let port): "port \(port.number) of \(workload)"
+            case .container(let name): "container \(name) of \(workload)"
+            }
+        return ManagerFailure(.conflict, "\(what) is already \(done) by \(other.owner) as \(other.spec.name)")
     }
 }
 

@@ -1,5 +1,3 @@
-package import Message
-
 /// A participant's place in the manager, for as long as its link lives.
 package struct JoinedSession: Sendable {
     package let id: String
@@ -8,7 +6,7 @@ package struct JoinedSession: Sendable {
     /// What is to be sent, in order.
     ///
     /// It ends when the session is over or when the receiver is too slow.
-    package let outbound: AsyncStream<ManagerMessage>
+    package let outbound: Outbox
     /// Ends when the link is to be given up at once, whatever is still to be sent.
     package let ended: AsyncStream<Never>
 }

@@ -6,18 +6,35 @@ package struct ManagerTimeouts: Sendable {
     package var confirmation: Duration
     /// Between two looks at the pods of a workload that is being replaced.
     package var poll: Duration
-    /// How long a session whose link is gone can be resumed.
+    /// How long a workstation's session whose link is gone can be resumed.
     package var retention: Duration
+    /// The same for an agent's session.
+    package var agentRetention: Duration
+    /// After how long without use a workstation's attachments make way for others'.
+    package var inactivity: Duration
+    /// How long new pods of a workload still get an agent when it has neither agents nor attachments any more.
+    package var workloadRetention: Duration
 
     package init(
         agentArrival: Duration = .seconds(30),
         confirmation: Duration = .seconds(10),
         poll: Duration = .milliseconds(150),
-        retention: Duration = .seconds(120)
+        retention: Duration = .seconds(24 * 3600),
+        agentRetention: Duration = .seconds(15),
+        inactivity: Duration = .seconds(600),
+        workloadRetention: Duration = .seconds(600)
     ) {
         self.agentArrival = agentArrival
         self.confirmation = confirmation
         self.poll = poll
         self.retention = retention
+        self.agentRetention = agentRetention
+        self.inactivity = inactivity
+        self.workloadRetention = workloadRetention
+    }
+
+    /// What of it concerns sessions.
+    var terms: SessionRegistry.Terms {
+        SessionRegistry.Terms(clientRetention: retention, agentRetention: agentRetention, inactivity: inactivity)
     }
 }

@@ -2,7 +2,8 @@ import Synchronization
 
 /// Which agent may send connections of which attachment to which session, as a table that event loops read at once.
 ///
-/// Concurrency model: the traffic manager writes it after each change; anybody reads it, under a lock held for a look-up.
+/// Concurrency model: the traffic manager writes the rows that a change concerns; anybody reads it, under a lock held for
+/// a look-up.
 package final class RelayPermissions: Sendable {
     /// One attachment's row.
     package struct Row: Sendable, Equatable {
@@ -29,7 +30,11 @@ package final class RelayPermissions: Sendable {
         }
     }
 
-    func replace(_ new: [String: Row]) {
-        rows.withLock { $0 = new }
+    /// Sets the rows of some attachments, or takes them out.
+    func update(_ changes: [String: Row?]) {
+        guard !changes.isEmpty else { return }
+        rows.withLock { rows in
+            for (attachment, row) in changes { rows[attachment] = row }
+        }
     }
 }

@@ -1,8 +1,9 @@
+import DequeModule
 package import Message
 
 /// Who is there: sessions with their secrets.
 ///
-/// Pure; time comes as an argument.
+/// Pure; time comes as an argument. No input looks at sessions that it does not concern.
 ///
 ///     hello ──► linked ──link lost──► away ──retention over──► gone
 ///                 ▲                    │
@@ -19,6 +20,10 @@ package struct SessionRegistry: Sendable {
         package fileprivate(set) var generation: Int
         /// When its link was lost; nil while it is linked.
         package fileprivate(set) var awaySince: ContinuousClock.Instant?
+        /// When somebody last used the workstation: a command, or a new connection into the cluster.
+        package fileprivate(set) var lastActive: ContinuousClock.Instant
+        /// What has ended while it was away, to be told when it is back.
+        fileprivate var missed: [String: AttachmentChange] = [:]
 
         /// It has a link.
         package var isLinked: Bool { awaySince == nil }
@@ -37,16 +42,51 @@ package struct SessionRegistry: Sendable {
         package let resumed: Bool
         /// It had a link still, which is of no more use.
         package let displaced: Bool
+        /// What has ended while it was away, by attachment.
+        package let missed: [String: AttachmentChange]
+    }
+
+    /// How long sessions last without a link, and without use.
+    package struct Terms: Sendable {
+        /// How long a workstation's session whose link is gone can be resumed.
+        package var clientRetention: Duration
+        /// The same for an agent's: it comes back at once, or never.
+        package var agentRetention: Duration
+        /// After how long without use a workstation stands in nobody's way any more.
+        package var inactivity: Duration
+
+        package init(
+            clientRetention: Duration = .seconds(24 * 3600),
+            agentRetention: Duration = .seconds(15),
+            inactivity: Duration = .seconds(600)
+        ) {
+            self.clientRetention = clientRetention
+            self.agentRetention = agentRetention
+            self.inactivity = inactivity
+        }
+    }
+
+    /// An entry of a queue: since all sessions of a kind are kept for the same time, they expire in the order in which
+    /// their links were lost, and looking for what is due costs what is due.
+    private struct Absence: Sendable {
+        let id: String
+        let since: ContinuousClock.Instant
     }
 
     private var sessions: [String: Session] = [:]
-    private let retention: Duration
+    private var absentClients: Deque<Absence> = []
+    private var absentAgents: Deque<Absence> = []
+    private let terms: Terms
 
-    package init(retention: Duration) {
-        self.retention = retention
+    /// The sessions of workstations.
+    package private(set) var clients: Set<String> = []
+
+    package init(_ terms: Terms) {
+        self.terms = terms
     }
 
-    package var all: [Session] { Array(sessions.values) }
+    /// How many sessions there are.
+    package var count: Int { sessions.count }
 
     package subscript(id: String) -> Session? { sessions[id] }
 
@@ -58,7 +98,8 @@ package struct SessionRegistry: Sendable {
         _ hello: Hello,
         as principal: Principal,
         newID: String,
-        newSecret: [UInt8]
+        newSecret: [UInt8],
+        now: ContinuousClock.Instant
     ) throws(ManagerFailure) -> OnHello {
         switch hello.kind {
         case .client:
@@ -76,40 +117,112 @@ package struct SessionRegistry: Sendable {
             Self.same(known.secret, hello.secret), known.principal.isSame(as: principal)
         {
             let displaced = known.isLinked
+            let missed = known.missed
             known.hello = hello
             known.principal = principal
             known.generation += 1
             known.awaySince = nil
+            known.missed = [:]
             sessions[known.id] = known
-            return OnHello(session: known, resumed: true, displaced: displaced)
+            return OnHello(session: known, resumed: true, displaced: displaced, missed: missed)
         }
         guard sessions[newID] == nil else { throw ManagerFailure(.failed, "session id in use") }
-        let session = Session(id: newID, secret: newSecret, hello: hello, principal: principal, generation: 1)
+        let session = Session(
+            id: newID,
+            secret: newSecret,
+            hello: hello,
+            principal: principal,
+            generation: 1,
+            lastActive: now
+        )
         sessions[newID] = session
-        return OnHello(session: session, resumed: false, displaced: false)
+        if hello.kind == .client { clients.insert(newID) }
+        return OnHello(session: session, resumed: false, displaced: false, missed: [:])
     }
 
     /// A link has ended.
     ///
     /// False when it was not the session's present one.
     package mutating func linkLost(_ id: String, generation: Int, now: ContinuousClock.Instant) -> Bool {
-        guard var session = sessions[id], session.generation == generation, session.isLinked else { return false }
-        session.awaySince = now
-        sessions[id] = session
+        guard let session = sessions[id], session.generation == generation, session.isLinked else { return false }
+        sessions[id]?.awaySince = now
+        let absence = Absence(id: id, since: now)
+        if session.hello.kind == .client {
+            absentClients.append(absence)
+            tidy(&absentClients)
+        } else {
+            absentAgents.append(absence)
+            tidy(&absentAgents)
+        }
         return true
+    }
+
+    /// Takes out those who have come back, once they are most of the queue: a link that comes and goes costs no memory.
+    private func tidy(_ queue: inout Deque<Absence>) {
+        guard queue.count > 2 * sessions.count + 64 else { return }
+        queue.removeAll { sessions[$0.id]?.awaySince != $0.since }
     }
 
     /// Forgets a session.
     package mutating func remove(_ id: String) -> Session? {
-        sessions.removeValue(forKey: id)
+        clients.remove(id)
+        return sessions.removeValue(forKey: id)
     }
 
-    /// Sessions that have been away for too long.
-    package func expired(now: ContinuousClock.Instant) -> [String] {
-        sessions.values.filter { session in
-            session.awaySince.map { $0.advanced(by: retention) <= now } ?? false
-        }.map(\.id)
+    /// Sessions that have been away for too long; each is named once, and is to be removed.
+    package mutating func expired(now: ContinuousClock.Instant) -> [String] {
+        Self.due(&absentClients, now.advanced(by: .zero - terms.clientRetention), sessions)
+            + Self.due(&absentAgents, now.advanced(by: .zero - terms.agentRetention), sessions)
     }
+
+    private static func due(
+        _ queue: inout Deque<Absence>,
+        _ limit: ContinuousClock.Instant,
+        _ sessions: [String: Session]
+    ) -> [String] {
+        var found: [String] = []
+        func isCurrent(_ absence: Absence) -> Bool { sessions[absence.id]?.awaySince == absence.since }
+        while let first = queue.first {
+            // Who has come back since needs no place in the queue.
+            guard first.since <= limit || !isCurrent(first) else { break }
+            queue.removeFirst()
+            if isCurrent(first) { found.append(first.id) }
+        }
+        return found
+    }
+
+    // MARK: use
+
+    /// Somebody has used the workstation.
+    package mutating func used(_ id: String, now: ContinuousClock.Instant) {
+        sessions[id]?.lastActive = now
+    }
+
+    /// How `holder` stands towards `asker`, who wants what it holds.
+    ///
+    /// - Parameters:
+    ///   - holder: the session that holds it.
+    ///   - asker: the session that asks.
+    ///   - now: the time.
+    /// - Returns: `orphan` where both are of the same user on the same workstation and the holder has no link; `inactive`
+    ///   where nobody has used it for too long; a session that is not known holds nothing back either.
+    package func standing(of holder: String, towards asker: String, now: ContinuousClock.Instant) -> HolderStanding {
+        guard let holder = sessions[holder], let asker = sessions[asker] else { return .inactive }
+        // A conflict within one session is the user's own business.
+        guard holder.id != asker.id else { return .blocks }
+        if !holder.isLinked, holder.owner == asker.owner, holder.principal.isSame(as: asker.principal) {
+            return .orphan
+        }
+        return holder.lastActive.advanced(by: terms.inactivity) <= now ? .inactive : .blocks
+    }
+
+    /// An attachment of a session that is away has ended; it is told when it is back.
+    package mutating func missed(_ id: String, _ change: AttachmentChange) {
+        guard sessions[id]?.isLinked == false else { return }
+        sessions[id]?.missed[change.attachment.id] = change
+    }
+
+    // MARK: secrets
 
     /// Whether `secret` is that of the linked session `id`.
     package func proves(_ id: String, secret: [UInt8]) -> Bool {

@@ -37,7 +37,7 @@ extension TrafficManager {
             owner: session.owner,
             workloadKind: workload.key.kind
         )
-        deliver(try machine.add(attachment, workload: workload.key))
+        try admit(attachment, workload: workload.key)
         do throws(ManagerFailure) {
             try await bringAgents(to: workload, session: session.id, request: request)
             return try await confirm(attachment.id, session: session.id, request: request)
@@ -48,7 +48,7 @@ extension TrafficManager {
     }
 
     /// Replaces the pods that have no agent, one after another, until every pod has one and one at least is ready.
-    private func bringAgents(
+    func bringAgents(
         to workload: WorkloadFacts,
         session: String,
         request: String
@@ -100,7 +100,7 @@ extension TrafficManager {
     private func confirm(_ id: String, session: String, request: String) async throws(ManagerFailure) -> Attachment {
         progress(request, "confirm", "waiting for the agent to take the port over", to: session)
         deliver(machine.engage(id))
-        let outcome = await waiting(patience: timeouts.confirmation) { manager -> Attachment? in
+        let outcome = await waiting(on: id, patience: timeouts.confirmation) { manager -> Attachment? in
             guard let attachment = manager.machine[id] else { return Attachment(state: .error, message: "removed") }
             guard manager.machine.isSettled(id) else { return nil }
             // Only then does the next request really reach the workstation.

@@ -4,19 +4,18 @@ package import Message
 /// The traffic manager: sessions, attachments, and which workloads get an agent.
 ///
 /// Concurrency model: the actor owns the registry and the machine and never reads state before and writes it after the
-/// same `await`. What it has to say goes into a bounded queue per link; a receiver that lets it run full is cut off, so
-/// that nobody waits for it. Event loops ask ``permissions``, which is written after each change.
+/// same `await`. What it has to say goes into a bounded box per link; a receiver that lets it run full is cut off, so
+/// that nobody waits for it. Event loops ask ``permissions``, of which each change writes what it concerns.
+///
+/// What a change costs depends on whom it concerns: the agents of one workload, the holder of one attachment, who waits
+/// for it. Nothing here looks at all sessions but what concerns all of them, a change of the cluster's network and the end.
 package actor TrafficManager {
-    /// Messages that wait for one receiver at most.
-    static let outboundLimit = 512
-
-    private struct Outbound {
-        let generation: Int
-        let continuation: AsyncStream<ManagerMessage>.Continuation
+    struct Outbound {
+        let box: Outbox
         let ended: AsyncStream<Never>.Continuation
 
         func finish() {
-            continuation.finish()
+            box.finish()
             ended.finish()
         }
     }
@@ -26,21 +25,25 @@ package actor TrafficManager {
     let timeouts: ManagerTimeouts
     let logger: Logger
     private let version: String
-    private let clock = ContinuousClock()
+    let clock = ContinuousClock()
 
     /// Which agent may relay to which session at present.
     package nonisolated let permissions = RelayPermissions()
 
-    private var registry: SessionRegistry
+    var registry: SessionRegistry
     var machine = AttachmentMachine()
     private var outbound: [String: Outbound] = [:]
-    private var wanted: Set<WorkloadKey> = []
+    private var wanted: WantedWorkloads
     /// Whether a session has a reverse link, by the latest word on it.
     private var reverse: [String: (isUp: Bool, sequence: UInt64)] = [:]
     private var info = ClusterInfo()
-    private var requests: [String: [String: Task<Void, Never>]] = [:]
-    private var watchers: [UInt64: AsyncStream<Void>.Continuation] = [:]
+    private var isClusterKnown = false
+    private var firstLook: Task<Void, Never>?
+    var requests: [String: [String: Task<Void, Never>]] = [:]
+    /// Who waits for a change of an attachment.
+    private var watchers: [String: [UInt64: AsyncStream<Void>.Continuation]] = [:]
     private var nextWatcher: UInt64 = 0
+    private var cutOff: UInt64 = 0
 
     package init(
         cluster: any ManagedCluster,
@@ -54,12 +57,15 @@ package actor TrafficManager {
         self.version = version
         self.timeouts = timeouts
         self.logger = logger
-        registry = SessionRegistry(retention: timeouts.retention)
+        registry = SessionRegistry(timeouts.terms)
+        wanted = WantedWorkloads(retention: timeouts.workloadRetention)
     }
 
     // MARK: sessions
 
     /// Takes a participant in; its first message is a welcome.
+    ///
+    /// What concerns it follows at once: an agent's attachments, and what became of a workstation's.
     ///
     /// - Parameters:
     ///   - hello: what it says.
@@ -67,20 +73,21 @@ package actor TrafficManager {
     /// - Returns: Its place.
     /// - Throws: `invalid` for a hello that says too little.
     package func join(_ hello: Hello, as principal: Principal) async throws(ManagerFailure) -> JoinedSession {
-        if hello.kind == .client { await refreshClusterInfo() }
-        let entry = try registry.hello(hello, as: principal, newID: Self.randomID(), newSecret: Self.randomBytes(32))
-        let session = entry.session
-        let (stream, continuation) = AsyncStream.makeStream(
-            of: ManagerMessage.self,
-            bufferingPolicy: .bufferingOldest(Self.outboundLimit)
+        if hello.kind == .client { await knowCluster() }
+        let entry = try registry.hello(
+            hello,
+            as: principal,
+            newID: Self.randomID(),
+            newSecret: Self.randomBytes(32),
+            now: clock.now
         )
+        let session = entry.session
+        // What was asked on the former link has nobody who waits for it.
+        if entry.resumed { giveUpRequests(of: session.id) }
+        let box = Outbox()
         let (ended, endedContinuation) = AsyncStream.makeStream(of: Never.self)
         outbound[session.id]?.finish()
-        outbound[session.id] = Outbound(
-            generation: session.generation,
-            continuation: continuation,
-            ended: endedContinuation
-        )
+        outbound[session.id] = Outbound(box: box, ended: endedContinuation)
         var welcome = Welcome(
             sessionID: session.id,
             secret: session.secret,
@@ -94,23 +101,25 @@ package actor TrafficManager {
         )
         send(.welcome(welcome), to: session.id)
         if let agent = hello.agent {
-            wanted.insert(WorkloadKey(kind: agent.workloadKind, name: agent.workloadName, namespace: agent.namespace))
             deliver(machine.agentJoined(session.id, agent))
         } else if let client = hello.client {
-            // A link that has been displaced was the holder's too: agents start afresh either way.
-            deliver(machine.holderBack(session.id))
-            if entry.resumed {
-                for attachment in machine.held(by: session.id) {
-                    send(.attachmentChange(AttachmentChange(attachment: attachment)), to: session.id)
-                }
-            }
-            let held = machine.held(by: session.id).map(\.spec)
-            for spec in client.attachments
-            where !held.contains(where: { $0.name == spec.name && $0.namespace == spec.namespace }) {
-                restore(spec, for: session.id)
-            }
+            tellAll(client.attachments, entry)
         }
-        return JoinedSession(id: session.id, generation: session.generation, outbound: stream, ended: ended)
+        return JoinedSession(id: session.id, generation: session.generation, outbound: box, ended: ended)
+    }
+
+    /// Brings a workstation and the manager to the same view of its attachments.
+    private func tellAll(_ former: [Attachment], _ entry: SessionRegistry.OnHello) {
+        let id = entry.session.id
+        deliver(machine.holderBack(id))
+        for attachment in machine.announced(to: id) {
+            send(.attachmentChange(AttachmentChange(attachment: attachment)), to: id)
+        }
+        for change in entry.missed.values { send(.attachmentChange(change), to: id) }
+        for attachment in former
+        where machine[attachment.id]?.sessionID != id && entry.missed[attachment.id] == nil {
+            restore(attachment, for: id)
+        }
     }
 
     /// A message of a participant that has joined.
@@ -118,9 +127,18 @@ package actor TrafficManager {
         guard let known = registry[session.id], known.generation == session.generation else { return }
         switch message {
         case .hello, .unknown: break
-        case .heartbeat(let heartbeat): send(.heartbeat(heartbeat), to: session.id)
-        case .attachRequest(let request): start(request, for: known)
-        case .detachRequest(let request): detach(request, for: known)
+        case .heartbeat(let heartbeat):
+            if heartbeat.used { registry.used(session.id, now: clock.now) }
+            send(.heartbeat(Heartbeat(sequence: heartbeat.sequence)), to: session.id)
+        case .attachRequest(let request):
+            registry.used(session.id, now: clock.now)
+            start(request, for: known)
+        case .detachRequest(let request):
+            registry.used(session.id, now: clock.now)
+            detach(request, for: known)
+        case .revokeRequest(let request):
+            registry.used(session.id, now: clock.now)
+            revoke(request, for: known)
         case .agentReport(let report):
             guard known.hello.kind == .agent else { break }
             deliver(machine.agentReported(session.id, report))
@@ -137,7 +155,7 @@ package actor TrafficManager {
         guard registry.linkLost(session.id, generation: session.generation, now: clock.now) else { return }
         logger.info("link lost", metadata: ["id": "\(session.id)"])
         outbound.removeValue(forKey: session.id)?.finish()
-        for task in (requests.removeValue(forKey: session.id) ?? [:]).values { task.cancel() }
+        giveUpRequests(of: session.id)
         if registry[session.id]?.hello.kind == .agent {
             deliver(machine.agentLost(session.id))
         } else {
@@ -145,14 +163,16 @@ package actor TrafficManager {
         }
     }
 
-    /// Forgets the sessions that have been away for too long.
+    /// Forgets the sessions that have been away for too long, and the workloads that nobody has used for a while.
     ///
     /// To be called now and then.
     package func expire() {
-        for id in registry.expired(now: clock.now) {
+        let now = clock.now
+        for id in registry.expired(now: now) {
             logger.info("session expired", metadata: ["id": "\(id)"])
             forget(id, reason: "the workstation has been away for too long")
         }
+        wanted.expire(now: now)
     }
 
     /// Ends every link; participants come back by themselves.
@@ -175,7 +195,7 @@ package actor TrafficManager {
     package func reverseLink(of session: String, isUp: Bool, sequence: UInt64) {
         guard registry[session] != nil, reverse[session]?.sequence ?? 0 < sequence else { return }
         reverse[session] = (isUp, sequence)
-        for watcher in watchers.values { watcher.yield() }
+        for attachment in machine.held(by: session) { wake(attachment.id) }
     }
 
     /// Whether connections can be sent to a workstation.
@@ -184,7 +204,7 @@ package actor TrafficManager {
     private func forget(_ id: String, reason: String) {
         for attachment in machine.held(by: id) { deliver(machine.remove(attachment.id, reason: reason)) }
         deliver(machine.agentLost(id))
-        for task in (requests.removeValue(forKey: id) ?? [:]).values { task.cancel() }
+        giveUpRequests(of: id)
         outbound.removeValue(forKey: id)?.finish()
         reverse[id] = nil
         _ = registry.remove(id)
@@ -197,9 +217,20 @@ package actor TrafficManager {
         wanted.contains(workload)
     }
 
-    /// From now on new pods of a workload get an agent.
+    /// From now on new pods of a workload get an agent, for a while at least.
     func want(_ workload: WorkloadKey) {
-        wanted.insert(workload)
+        wanted.occupied(workload)
+        if !machine.isOccupied(workload) { wanted.vacated(workload, now: clock.now) }
+    }
+
+    /// Looks at the cluster's network once, however many workstations come at the same time; later looks are for
+    /// ``refreshClusterInfo()``.
+    private func knowCluster() async {
+        guard !isClusterKnown else { return }
+        let look = firstLook ?? Task { await self.refreshClusterInfo() }
+        firstLook = look
+        await look.value
+        firstLook = nil
     }
 
     /// Looks at the cluster's network again, and tells the clients if it has changed.
@@ -208,11 +239,10 @@ package actor TrafficManager {
     package func refreshClusterInfo() async {
         do throws(ManagerFailure) {
             let fresh = try await cluster.clusterInfo()
+            isClusterKnown = true
             guard fresh != info else { return }
             info = fresh
-            for session in registry.all where session.hello.kind == .client && session.isLinked {
-                send(.clusterInfo(fresh), to: session.id)
-            }
+            for id in registry.clients { send(.clusterInfo(fresh), to: id) }
         } catch {
             logger.warning("cluster information", metadata: ["error": "\(error.message)"])
         }
@@ -225,9 +255,8 @@ package actor TrafficManager {
         }
         let namespace = request.namespace.isEmpty ? client.namespace : request.namespace
         let facts = try await cluster.workloads(namespace: namespace)
-        let attachments = machine.attachments
         return facts.sorted { $0.key.name < $1.key.name }.map { facts in
-            let own = attachments.filter { machine.workload(of: $0.id) == facts.key }.sorted { $0.id < $1.id }
+            let own = machine.attachments(of: facts.key)
             let installed = !machine.pods(of: facts.key).isEmpty
             let intercepted = own.contains { $0.spec.kind == .intercept }
             return Workload(
@@ -251,114 +280,58 @@ package actor TrafficManager {
         }
     }
 
-    // MARK: requests
-
-    private func start(_ request: AttachRequest, for session: SessionRegistry.Session) {
-        guard session.hello.kind == .client else {
-            return answer(request.requestID, .init(.invalid, "only a workstation attaches"), to: session.id)
-        }
-        run(request.requestID, for: session.id) { manager in
-            do throws(ManagerFailure) {
-                let attachment = try await manager.attach(request.spec, session: session, request: request.requestID)
-                await manager.answer(request.requestID, attachment, to: session.id)
-            } catch {
-                await manager.answer(request.requestID, error, to: session.id)
-            }
-        }
-    }
-
-    /// Makes again what a session held before the manager forgot it.
-    private func restore(_ spec: AttachmentSpec, for id: String) {
-        guard let session = registry[id] else { return }
-        run("restore \(spec.namespace)/\(spec.name)", for: id) { manager in
-            do throws(ManagerFailure) {
-                let attachment = try await manager.attach(spec, session: session, request: "")
-                await manager.announce(attachment, to: id)
-            } catch {
-                await manager.lament(spec, error, to: id)
-            }
-        }
-    }
-
-    private func run(_ name: String, for id: String, _ body: @escaping @Sendable (TrafficManager) async -> Void) {
-        let earlier = requests[id]?[name]
-        requests[id, default: [:]][name] = Task {
-            // The same request twice: one after the other, so that each gets its answer.
-            await earlier?.value
-            await body(self)
-            self.ended(name, for: id)
-        }
-    }
-
-    private func ended(_ name: String, for id: String) {
-        requests[id]?[name] = nil
-        if requests[id]?.isEmpty == true { requests[id] = nil }
-    }
-
-    private func detach(_ request: DetachRequest, for session: SessionRegistry.Session) {
-        let namespace = request.namespace.isEmpty ? session.hello.client?.namespace ?? "" : request.namespace
-        let found = machine.held(by: session.id).first {
-            request.attachmentID.isEmpty
-                ? $0.spec.name == request.name && $0.spec.namespace == namespace : $0.id == request.attachmentID
-        }
-        guard let found else {
-            let what = request.attachmentID.isEmpty ? request.name : request.attachmentID
-            return answer(request.requestID, .init(.notFound, "no attachment \(what)"), to: session.id)
-        }
-        deliver(machine.remove(found.id, reason: "left"))
-        send(.requestResult(RequestResult(requestID: request.requestID)), to: session.id)
-    }
-
-    private func announce(_ attachment: Attachment, to id: String) {
-        machine.announce(attachment.id)
-        send(.attachmentChange(AttachmentChange(attachment: machine[attachment.id] ?? attachment)), to: id)
-    }
-
-    private func lament(_ spec: AttachmentSpec, _ failure: ManagerFailure, to id: String) {
-        let attachment = Attachment(sessionID: id, spec: spec, state: .error, message: failure.message)
-        send(.attachmentChange(AttachmentChange(attachment: attachment, removed: true)), to: id)
-    }
-
-    private func answer(_ request: String, _ attachment: Attachment, to id: String) {
-        machine.announce(attachment.id)
-        let now = machine[attachment.id] ?? attachment
-        send(.requestResult(RequestResult(requestID: request, attachment: now)), to: id)
-        send(.attachmentChange(AttachmentChange(attachment: now)), to: id)
-    }
-
-    private func answer(_ request: String, _ failure: ManagerFailure, to id: String) {
-        let result = RequestResult(requestID: request, code: failure.code.rawValue, message: failure.message)
-        send(.requestResult(result), to: id)
-    }
-
     // MARK: what goes out
 
     /// Tells a client how far its request has come; without a request there is nobody to tell.
     func progress(_ request: String, _ phase: String, _ message: String, to id: String) {
-        guard !request.isEmpty else { return }
+        guard !request.isEmpty, !Task.isCancelled else { return }
         send(.progress(ProgressUpdate(requestID: request, phase: phase, message: message)), to: id)
     }
 
-    /// Sends what the machine says, and lets everybody who waits for a change look again.
+    /// Sends what the machine says, writes down what may be relayed, and lets those who wait for it look again.
     func deliver(_ notices: [AttachmentMachine.Notice]) {
-        permissions.replace(machine.permissions)
-        for notice in notices { send(.attachmentChange(notice.change), to: notice.session) }
-        for watcher in watchers.values { watcher.yield() }
-    }
-
-    private func send(_ message: ManagerMessage, to id: String) {
-        guard let entry = outbound[id] else { return }
-        if case .dropped = entry.continuation.yield(message) {
-            logger.warning("session too slow, cut off", metadata: ["id": "\(id)"])
-            outbound[id] = nil
-            entry.finish()
+        let changes = machine.takeChanges()
+        var rows: [String: RelayPermissions.Row?] = [:]
+        for id in changes.attachments { rows[id] = .some(machine.permission(id)) }
+        permissions.update(rows)
+        for workload in changes.workloads {
+            if machine.isOccupied(workload) {
+                wanted.occupied(workload)
+            } else {
+                wanted.vacated(workload, now: clock.now)
+            }
         }
+        for notice in notices {
+            send(.attachmentChange(notice.change), to: notice.session)
+            if notice.change.removed { registry.missed(notice.session, notice.change) }
+        }
+        for id in changes.attachments { wake(id) }
     }
 
-    /// Waits until `condition` gives something, looking again after each change and after each `poll`.
+    func send(_ message: ManagerMessage, to id: String) {
+        guard let entry = outbound[id], !entry.box.add(message) else { return }
+        cutOff += 1
+        logger.warning(
+            "session too slow, cut off",
+            metadata: ["id": "\(id)", "owner": "\(registry[id]?.owner ?? "")", "so-far": "\(cutOff)"]
+        )
+        outbound[id] = nil
+        entry.finish()
+    }
+
+    private func wake(_ attachment: String) {
+        for watcher in (watchers[attachment] ?? [:]).values { watcher.yield() }
+    }
+
+    /// Waits until `condition` gives something, looking again after each change of `attachment` or of its holder's links.
     ///
+    /// - Parameters:
+    ///   - attachment: whose changes matter.
+    ///   - patience: how long to wait.
+    ///   - condition: what is waited for.
     /// - Returns: nil when `patience` has passed, or the task was cancelled.
     func waiting<Value: Sendable>(
+        on attachment: String,
         patience: Duration,
         until condition: (isolated TrafficManager) -> Value?
     ) async -> Value? {
@@ -366,8 +339,11 @@ package actor TrafficManager {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let ticket = nextWatcher
         nextWatcher += 1
-        watchers[ticket] = continuation
-        defer { watchers[ticket] = nil }
+        watchers[attachment, default: [:]][ticket] = continuation
+        defer {
+            watchers[attachment]?[ticket] = nil
+            if watchers[attachment]?.isEmpty == true { watchers[attachment] = nil }
+        }
         let alarm = Task {
             try? await Task.sleep(until: deadline, clock: .continuous)
             continuation.finish()
@@ -396,9 +372,25 @@ package actor TrafficManager {
     static func attachmentID() -> String {
         String(randomID().prefix(16))
     }
+
+    /// Whether `id` looks like one that a manager has given.
+    static func isAttachmentID(_ id: String) -> Bool {
+        id.utf8.count == 16 && id.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
 }
 
 extension TrafficManager {
     /// How many attachments there are.
-    package var attachmentCount: Int { machine.attachments.count }
+    package var attachmentCount: Int { machine.count }
+
+    /// How much there is of what, for metrics and status.
+    package var figures: ManagerFigures {
+        ManagerFigures(
+            clients: registry.clients.count,
+            agents: registry.count - registry.clients.count,
+            attachments: machine.count,
+            workloads: wanted.count,
+            cutOff: cutOff
+        )
+    }
 }

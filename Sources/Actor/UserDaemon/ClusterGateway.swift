@@ -7,14 +7,14 @@ package protocol ClusterGateway: Sendable {
     /// - Parameters:
     ///   - request: which cluster and namespace, and with whose credentials.
     ///   - resuming: the session to take up again, if there was one.
-    ///   - attachments: what the session holds; a manager that has forgotten it makes them anew.
+    ///   - attachments: what the session holds; a manager that has forgotten it takes them over.
     ///   - progress: told what is being waited for.
     /// - Returns: The open session; its owner closes it.
     /// - Throws: `DaemonFailure` in words for the user.
     func open(
         _ request: ConnectRequest,
         resuming: SessionFacts?,
-        attachments: [AttachmentSpec],
+        attachments: [Attachment],
         progress: @escaping ProgressReport
     ) async throws(DaemonFailure) -> any ManagerSession
 }

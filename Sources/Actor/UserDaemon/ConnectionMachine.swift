@@ -12,7 +12,7 @@ package struct ConnectionMachine: ~Copyable {
         case idle
         case connecting(ConnectRequest)
         case connected(ConnectRequest, ConnectionInfo)
-        case reconnecting(ConnectRequest, ConnectionInfo, attempt: Int)
+        case reconnecting(ConnectRequest, ConnectionInfo, Backoff)
     }
 
     private var state: State = .idle
@@ -68,17 +68,19 @@ package struct ConnectionMachine: ~Copyable {
     /// The link is gone: the request to open again with, or nil where there is nothing to do.
     package mutating func lost() -> ConnectRequest? {
         guard case .connected(let request, let info) = state else { return nil }
-        state = .reconnecting(request, info, attempt: 0)
+        state = .reconnecting(request, info, Backoff())
         return request
     }
 
     /// An attempt to reconnect has failed: how long to wait before the next one, or nil where the user has quit.
     ///
-    /// 250 ms, doubling up to 5 s.
-    package mutating func attemptFailed() -> Duration? {
-        guard case .reconnecting(let request, let info, let attempt) = state else { return nil }
-        state = .reconnecting(request, info, attempt: attempt + 1)
-        return .milliseconds(min(5000, 250 << min(attempt, 5)))
+    /// - Parameter chance: from 0 up to but not 1, anew for each attempt: a thousand workstations do not come back at once.
+    /// - Returns: about 250 ms at first, doubling up to about 5 s, as ``Backoff`` spreads it.
+    package mutating func attemptFailed(_ chance: Double) -> Duration? {
+        guard case .reconnecting(let request, let info, var backoff) = state else { return nil }
+        let wait = backoff.next(chance)
+        state = .reconnecting(request, info, backoff)
+        return wait
     }
 
     /// The session is there again.
@@ -97,9 +99,9 @@ package struct ConnectionMachine: ~Copyable {
         case .connected(let request, var info):
             change(&info)
             state = .connected(request, info)
-        case .reconnecting(let request, var info, let attempt):
+        case .reconnecting(let request, var info, let backoff):
             change(&info)
-            state = .reconnecting(request, info, attempt: attempt)
+            state = .reconnecting(request, info, backoff)
         case .idle, .connecting: break
         }
     }

@@ -9,6 +9,10 @@ package protocol ManagerSession: AnyObject, Sendable {
     func attach(_ spec: AttachmentSpec, progress: @escaping ProgressReport) async throws(DaemonFailure) -> Attachment
     /// Ends the attachment called `id`.
     func detach(_ id: String) async throws(DaemonFailure)
+    /// Ends somebody else's attachment, for administrators.
+    func revoke(holder: String, name: String, namespace: String) async throws(DaemonFailure)
+    /// Somebody uses the workstation; the manager is told with the next heartbeat.
+    func noteUse()
     /// The workloads of a namespace.
     func workloads(namespace: String) async throws(DaemonFailure) -> [Workload]
     /// Round trip and bytes of the link at present.

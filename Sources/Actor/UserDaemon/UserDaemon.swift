@@ -92,6 +92,7 @@ package actor UserDaemon {
 
     /// Everything there is to know.
     package func status() async -> StatusInfo {
+        session?.noteUse()
         let figures = await session?.figures() ?? LinkFigures()
         let root = await network.rootStatus()
         var status = StatusInfo()
@@ -150,6 +151,22 @@ package actor UserDaemon {
         }
     }
 
+    /// Ends somebody else's attachment, for administrators.
+    ///
+    /// - Parameters:
+    ///   - holder: whose it is: a session's id, or `user@host`.
+    ///   - name: what it is called.
+    ///   - namespace: where its workload is; empty means anywhere.
+    /// - Throws: `forbidden` where this user may not, `notFound` where there is no such attachment.
+    package func revoke(
+        holder: String,
+        name: String,
+        namespace: String
+    ) async throws(DaemonFailure) {
+        let (session, _) = try present()
+        try await session.revoke(holder: holder, name: name, namespace: namespace)
+    }
+
     /// Ends the attachment called `name`.
     package func leave(name: String, namespace: String) async throws(DaemonFailure) {
         let (session, _) = try present()
@@ -184,11 +201,35 @@ package actor UserDaemon {
             machine.update { $0.take(cluster) }
             await network.update(cluster)
         case .attachment(let change):
-            let attachment = change.attachment
-            attachments[attachment.id] = change.removed ? nil : attachment
+            took(change)
             await network.serve(Array(attachments.values))
         case .lost(let reason):
             await lost(reason, generation: mine)
+        }
+    }
+
+    /// The manager's word on an attachment.
+    private func took(_ change: AttachmentChange) {
+        let attachment = change.attachment
+        guard change.removed else {
+            attachments[attachment.id] = attachment
+            return
+        }
+        guard attachments.removeValue(forKey: attachment.id) != nil else { return }
+        // What the user did not end himself is told to him.
+        lastError = "the attachment \(attachment.spec.name) has ended: \(attachment.message)"
+        logger.warning(
+            "attachment ended",
+            metadata: ["id": "\(attachment.id)", "reason": "\(attachment.message)"]
+        )
+    }
+
+    /// What is held, as a manager that has forgotten it needs to know it.
+    private func held() -> [Attachment] {
+        attachments.values.map { attachment in
+            var attachment = attachment
+            attachment.environment = [:]
+            return attachment
         }
     }
 
@@ -205,15 +246,13 @@ package actor UserDaemon {
     private func reconnect(_ request: ConnectRequest, _ facts: SessionFacts?, generation mine: Int) async {
         while mine == generation {
             do throws(DaemonFailure) {
-                let held = attachments.values.map(\.spec)
-                let session = try await gateway.open(request, resuming: facts, attachments: held) { _, _ in }
+                let session = try await gateway.open(request, resuming: facts, attachments: held()) { _, _ in }
                 guard mine == generation, machine.resumed({ $0.take(session.facts) }) else {
                     await session.close()
                     return
                 }
                 self.session = session
                 lastError = ""
-                if !session.facts.resumed { attachments = [:] }
                 follow(session, generation: mine)
                 await network.use(session)
                 await network.update(session.facts.cluster)
@@ -221,7 +260,7 @@ package actor UserDaemon {
                 return
             } catch {
                 lastError = error.message
-                guard mine == generation, let wait = machine.attemptFailed() else { return }
+                guard mine == generation, let wait = machine.attemptFailed(.random(in: 0..<1)) else { return }
                 logger.debug("reconnect failed", metadata: ["reason": "\(error.message)"])
                 try? await Task.sleep(for: wait)
             }
@@ -247,6 +286,7 @@ package actor UserDaemon {
         guard let session else {
             throw DaemonFailure(.unavailable, "the link to the cluster is being restored: \(lastError)")
         }
+        session.noteUse()
         return (session, info)
     }
 

@@ -26,6 +26,10 @@ package enum UserDaemonCalls {
     ///
     /// Unary.
     package static let leave = CallMethod<LeaveRequest, Empty>("UserDaemon", "Leave")
+    /// Ends somebody else's attachment.
+    ///
+    /// Unary.
+    package static let revoke = CallMethod<RevokeOrder, Empty>("UserDaemon", "Revoke")
     /// Ends the connection.
     ///
     /// Unary.

@@ -109,6 +109,12 @@ package struct DaemonClient: Sendable {
         }
     }
 
+    func revoke(_ order: RevokeOrder) async throws {
+        _ = try await translating {
+            try await client.unary(UserDaemonCalls.revoke, order, timeout: .seconds(30))
+        }
+    }
+
     /// Disconnects; with `stopDaemons` returns once the daemon has ended, so that what comes next finds none.
     func quit(stopDaemons: Bool) async throws {
         var request = QuitRequest()

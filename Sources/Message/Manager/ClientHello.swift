@@ -8,15 +8,15 @@ package struct ClientHello: WireMessage {
     package var installID: String
     /// Namespace of the connection.
     package var namespace: String
-    /// Attachments to hold again, when the manager may have forgotten them.
-    package var attachments: [AttachmentSpec]
+    /// What it holds, as the manager told it, to be held again when the manager has forgotten it.
+    package var attachments: [Attachment]
 
     package init(
         user: String = "",
         host: String = "",
         installID: String = "",
         namespace: String = "",
-        attachments: [AttachmentSpec] = []
+        attachments: [Attachment] = []
     ) {
         self.user = user
         self.host = host
@@ -37,7 +37,7 @@ package struct ClientHello: WireMessage {
             FieldRow(2, "host", .string),
             FieldRow(3, "install_id", .string),
             FieldRow(4, "namespace", .string),
-            FieldRow(5, "attachments", .repeated(.message("AttachmentSpec"))),
+            FieldRow(5, "attachments", .repeated(.message("Attachment"))),
         ]
     )
 

@@ -16,6 +16,8 @@ package enum ParticipantMessage: WireMessage {
     case agentReport(AgentReport)
     /// It leaves for good.
     case depart(Depart)
+    /// It ends somebody else's attachment.
+    case revokeRequest(RevokeRequest)
 
     package static let table = MessageTable(
         "ParticipantMessage",
@@ -27,6 +29,7 @@ package enum ParticipantMessage: WireMessage {
             FieldRow(4, "detach_request", .message("DetachRequest")),
             FieldRow(5, "agent_report", .message("AgentReport")),
             FieldRow(6, "depart", .message("Depart")),
+            FieldRow(7, "revoke_request", .message("RevokeRequest")),
         ]
     )
 
@@ -43,6 +46,7 @@ package enum ParticipantMessage: WireMessage {
         case .detachRequest(let value): writer.choice(4, value)
         case .agentReport(let value): writer.choice(5, value)
         case .depart(let value): writer.choice(6, value)
+        case .revokeRequest(let value): writer.choice(7, value)
         }
     }
 
@@ -56,6 +60,7 @@ package enum ParticipantMessage: WireMessage {
             case 4: self = .detachRequest(try reader.choice(field))
             case 5: self = .agentReport(try reader.choice(field))
             case 6: self = .depart(try reader.choice(field))
+            case 7: self = .revokeRequest(try reader.choice(field))
             default: break
             }
         }

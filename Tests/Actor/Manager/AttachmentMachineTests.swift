@@ -48,7 +48,7 @@ import Testing
         #expect(machine.isSettled("a"))
         let now = try #require(machine["a"])
         #expect(now.state == .active && now.podName == "p1" && now.environment == ["POD": "p1"])
-        #expect(machine.permissions == ["a": .init(session: "s", agents: ["g1"])])
+        #expect(machine.permission("a") == .init(session: "s", agents: ["g1"]))
     }
 
     @Test("A second intercept of the port is refused, naming who holds it; another port is not")
@@ -70,12 +70,100 @@ import Testing
         var machine = AttachmentMachine()
         _ = try machine.add(attachment("a", session: "s"), workload: key)
         _ = machine.engage("a")
+        machine.announce("a")
         _ = machine.holderLost("s")
         #expect(throws: ManagerFailure.self) {
             try machine.add(attachment("b", session: "t", owner: "bob@box"), workload: key)
         }
-        _ = try machine.add(attachment("c", session: "u"), workload: key)
-        #expect(machine["a"] == nil)
+        var copy = machine
+        let orphan = try copy.add(attachment("c", session: "u"), workload: key) { $0 == "s" ? .orphan : .blocks }
+        #expect(copy["a"] == nil && copy["c"] != nil)
+        #expect(orphan.map(\.session) == ["s"])
+        #expect(orphan.first?.change.attachment.message == "taken over by another session of ann@box")
+        let idle = try machine.add(attachment("d", session: "t", owner: "bob@box"), workload: key) { _ in .inactive }
+        #expect(idle.first?.change.removed == true)
+        #expect(
+            idle.first?.change.attachment.message
+                == "taken over by bob@box, since this workstation was not used for a while"
+        )
+    }
+
+    @Test("Of two in the way, one that may block keeps both")
+    func takeOverNeedsAll() throws {
+        var machine = AttachmentMachine()
+        _ = try machine.add(attachment("a", session: "s", port: 1), workload: key)
+        _ = try machine.add(attachment("b", session: "t", owner: "bob@box", port: 2), workload: key)
+        var both = attachment("c", session: "u", port: 1)
+        both.ports.append(ResolvedPort(container: "main", containerPort: 2, protocol: .tcp))
+        #expect(throws: ManagerFailure.self) {
+            try machine.add(both, workload: key) { $0 == "s" ? .inactive : .blocks }
+        }
+        #expect(machine["a"] != nil && machine["b"] != nil && machine["c"] == nil)
+    }
+
+    @Test("What a lost link was still waiting for ends, what it had does not")
+    func unannounced() throws {
+        var machine = AttachmentMachine()
+        _ = machine.agentJoined("g1", agent("p1"))
+        _ = try machine.add(attachment("a", session: "s", port: 1), workload: key)
+        _ = try machine.add(attachment("b", session: "s", port: 2), workload: key)
+        _ = machine.engage("a")
+        _ = machine.engage("b")
+        machine.announce("a")
+        #expect(machine.removeUnannounced(of: "s").map(\.session) == ["g1"])
+        #expect(machine.held(by: "s").map(\.id) == ["a"])
+        #expect(machine.announced(to: "s").map(\.id) == ["a"])
+    }
+
+    @Test("Only what a change concerns is named as changed")
+    func changes() throws {
+        var machine = AttachmentMachine()
+        var changes = AttachmentMachine.Changes()
+        let other = WorkloadKey(kind: "Deployment", name: "else", namespace: "default")
+        var foreign = attachment("x", session: "t")
+        foreign.spec.workload = "else"
+        _ = try machine.add(foreign, workload: other)
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        changes = machine.takeChanges()
+        #expect(changes == .init(attachments: ["a", "x"], workloads: [key, other]))
+        _ = machine.engage("a")
+        _ = machine.agentJoined("g1", agent("p1"))
+        changes = machine.takeChanges()
+        #expect(changes == .init(attachments: ["a"], workloads: []))
+        _ = machine.agentJoined("g9", agent("p9", workload: "else"))
+        // It is not engaged, so that the agent changes nothing of it.
+        changes = machine.takeChanges()
+        #expect(changes == .init())
+        _ = machine.remove("x")
+        changes = machine.takeChanges()
+        #expect(changes == .init(attachments: ["x"], workloads: []))
+        _ = machine.agentLost("g9")
+        changes = machine.takeChanges()
+        #expect(changes == .init(attachments: [], workloads: [other]))
+        #expect(!machine.isOccupied(other) && machine.isOccupied(key))
+    }
+
+    @Test("Replicas: active while one is left, waiting for the next when all are gone; more come in before they serve")
+    func replicas() throws {
+        var machine = AttachmentMachine()
+        for number in 1...3 { _ = machine.agentJoined("g\(number)", agent("p\(number)")) }
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        machine.announce("a")
+        for number in 1...3 { _ = machine.agentReported("g\(number)", report("a")) }
+        #expect(machine["a"]?.state == .active)
+        #expect(machine.agentLost("g1") == [])
+        #expect(machine.agentLost("g2") == [])
+        #expect(machine["a"]?.state == .active)
+        let rolled = machine.agentJoined("g4", agent("p4"))
+        #expect(rolled.map(\.session) == ["g4"])
+        _ = machine.agentReported("g4", report("a"))
+        #expect(machine.agentLost("g3") == [])
+        #expect(machine.permission("a")?.agents == ["g4"])
+        #expect(machine.agentLost("g4").map(\.change.attachment.state) == [.noAgent])
+        #expect(machine.agentJoined("g5", agent("p5")).first { $0.session == "s" }?.change.attachment.state == .waiting)
+        let back = machine.agentReported("g5", report("a"))
+        #expect(back.map(\.change.attachment.state) == [.active] && back.map(\.change.attachment.podName) == ["p5"])
     }
 
     @Test("A holder that is away gets no traffic; back, it gets it again")
@@ -89,7 +177,7 @@ import Testing
         let lost = machine.holderLost("s")
         #expect(lost.map(\.session) == ["g1"])
         #expect(lost.first?.change.removed == true)
-        #expect(machine.permissions == [:])
+        #expect(machine.permission("a") == nil)
         #expect(machine["a"]?.state == .waiting)
         // What the agent says late does not count.
         #expect(machine.agentReported("g1", report("a")) == [])
@@ -133,7 +221,8 @@ import Testing
         var machine = AttachmentMachine()
         var agentViews: [String: Set<String>] = [:]
         var sessionsLinked: Set<String> = []
-        var holders: [String: (session: String, port: UInt16)] = [:]
+        var holders: [String: (session: String, port: UInt16, workload: String)] = [:]
+        var rows: [String: RelayPermissions.Row] = [:]
         var next = 0
         func apply(_ notices: [AttachmentMachine.Notice]) {
             for notice in notices where notice.session.hasPrefix("g") {
@@ -147,11 +236,13 @@ import Testing
         }
         for _ in 0..<200 {
             let session = "s\(Int.random(in: 0..<3, using: &generator))"
-            let agentName = "g\(Int.random(in: 0..<3, using: &generator))"
+            let number = Int.random(in: 0..<5, using: &generator)
+            let agentName = "g\(number)"
+            let home = "w\(number % 2)"
             switch Int.random(in: 0..<8, using: &generator) {
             case 0:
                 agentViews[agentName] = []
-                apply(machine.agentJoined(agentName, agent("p" + agentName)))
+                apply(machine.agentJoined(agentName, agent("p" + agentName, workload: home)))
             case 1:
                 agentViews[agentName] = nil
                 apply(machine.agentLost(agentName))
@@ -164,18 +255,23 @@ import Testing
             case 4, 5:
                 guard sessionsLinked.contains(session) else { continue }
                 let port = UInt16.random(in: 1...3, using: &generator)
+                let workload = "w\(Int.random(in: 0..<2, using: &generator))"
+                let key = WorkloadKey(kind: "Deployment", name: workload, namespace: "default")
                 next += 1
                 let id = "a\(next)"
                 let blocked = holders.values.contains {
-                    $0.port == port && ($0.session == session || sessionsLinked.contains($0.session))
+                    $0.workload == workload && $0.port == port && sessionsLinked.contains($0.session)
                 }
                 let new = attachment(id, session: session, port: port)
+                let standing = { (holder: String) -> HolderStanding in
+                    sessionsLinked.contains(holder) ? .blocks : .orphan
+                }
                 if blocked {
-                    #expect(throws: ManagerFailure.self) { try machine.add(new, workload: key) }
+                    #expect(throws: ManagerFailure.self) { try machine.add(new, workload: key, standing: standing) }
                 } else {
-                    apply(try machine.add(new, workload: key))
-                    holders = holders.filter { $0.value.port != port }
-                    holders[id] = (session, port)
+                    apply(try machine.add(new, workload: key, standing: standing))
+                    holders = holders.filter { $0.value.port != port || $0.value.workload != workload }
+                    holders[id] = (session, port, workload)
                     apply(machine.engage(id))
                 }
             case 6:
@@ -188,11 +284,25 @@ import Testing
                     machine.agentReported(agentName, report(id, Bool.random(using: &generator) ? .active : .error, "e"))
                 )
             }
-            let due = Set(holders.filter { sessionsLinked.contains($0.value.session) }.keys)
-            for (name, view) in agentViews { #expect(view == due, "\(name)") }
+            let due = holders.filter { sessionsLinked.contains($0.value.session) }
+            func isOf(_ agent: String, _ workload: String) -> Bool {
+                Int(agent.dropFirst()).map { "w\($0 % 2)" } == workload
+            }
+            for (name, view) in agentViews {
+                #expect(view == Set(due.filter { isOf(name, $0.value.workload) }.keys), "\(name)")
+            }
             #expect(Set(machine.attachments.map(\.id)) == Set(holders.keys))
-            #expect(Set(machine.permissions.keys) == due)
-            for row in machine.permissions.values { #expect(row.agents == Set(agentViews.keys)) }
+            for session in ["s0", "s1", "s2"] {
+                #expect(
+                    Set(machine.held(by: session).map(\.id)) == Set(holders.filter { $0.value.session == session }.keys)
+                )
+            }
+            // The table that event loops read follows from the changes alone.
+            for id in machine.takeChanges().attachments { rows[id] = machine.permission(id) }
+            #expect(Set(rows.keys) == Set(due.keys))
+            for (id, row) in rows {
+                #expect(row.agents == Set(agentViews.keys.filter { isOf($0, holders[id]?.workload ?? "") }))
+            }
         }
     }
 }

@@ -201,7 +201,12 @@ import Testing
         let hello = Hello(
             kind: .client,
             sessionID: "unknown",
-            client: ClientHello(user: "ann", host: "box", namespace: "default", attachments: [spec, lost]),
+            client: ClientHello(
+                user: "ann",
+                host: "box",
+                namespace: "default",
+                attachments: [Message.Attachment(spec: spec), Message.Attachment(id: "l", spec: lost)]
+            ),
             secret: [1]
         )
         let client = try await Peer(manager, hello)

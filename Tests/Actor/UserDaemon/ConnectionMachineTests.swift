@@ -78,7 +78,7 @@ struct ConnectionMachineTests {
         _ = machine.lost()
         let value10 = machine.quit()
         #expect(value10)
-        let value11 = machine.attemptFailed()
+        let value11 = machine.attemptFailed(0.5)
         #expect(value11 == nil)
         let value12 = machine.resumed { _ in }
         #expect(!value12)
@@ -97,7 +97,7 @@ struct ConnectionMachineTests {
         #expect(value15 == nil)
         var waits: [Duration] = []
         for _ in 0..<8 {
-            if let wait = machine.attemptFailed() { waits.append(wait) }
+            if let wait = machine.attemptFailed(0.5) { waits.append(wait) }
         }
         #expect(waits == [250, 500, 1000, 2000, 4000, 5000, 5000, 5000].map { .milliseconds($0) })
         let value16 = machine.resumed { $0.sessionID = "new" }
@@ -105,7 +105,7 @@ struct ConnectionMachineTests {
         let value17 = machine.info?.sessionID
         #expect(value17 == "new")
         _ = machine.lost()
-        let value18 = machine.attemptFailed()
+        let value18 = machine.attemptFailed(0.5)
         #expect(value18 == .milliseconds(250))
     }
 

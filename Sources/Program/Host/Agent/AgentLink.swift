@@ -14,6 +14,9 @@ import Tunnel
 /// `dialler` is confined to the event loop; everything else runs in the task of `run`.
 final class AgentLink: @unchecked Sendable {
     // @unchecked: `dialler` is touched on `eventLoop` only, everything else is constant.
+    /// Between two signs of life on the session's stream.
+    private static let heartbeat = Duration.seconds(30)
+
     let eventLoop: any EventLoop
     private let host: String
     private let port: Int
@@ -43,29 +46,33 @@ final class AgentLink: @unchecked Sendable {
 
     /// Keeps the link until the task is cancelled.
     ///
-    /// Waits 250 ms before the next dial, doubling up to 5 s.
-    func run(_ agent: TrafficAgent) async {
-        var wait = Duration.milliseconds(250)
+    /// Waits about 250 ms before the next dial, doubling up to about 5 s, each agent for a time of its own.
+    ///
+    /// - Parameters:
+    ///   - agent: told what comes.
+    ///   - synchronised: called on each link once the agent knows all that concerns it.
+    func run(_ agent: TrafficAgent, synchronised: @escaping @Sendable () -> Void = {}) async {
+        var backoff = Backoff()
         var session: Welcome?
         while !Task.isCancelled {
             do {
-                try await serve(agent, session) {
+                try await serve(agent, session, synchronised) {
                     session = $0
-                    wait = .milliseconds(250)
+                    backoff.reset()
                 }
                 logger.info("manager ended the session")
             } catch {
-                logger.warning("no link to the manager", metadata: ["reason": "\(error)", "retry": "\(wait)"])
+                logger.warning("no link to the manager", metadata: ["reason": "\(error)"])
             }
             await agent.managerLost()
-            try? await Task.sleep(for: wait)
-            wait = min(wait * 2, .seconds(5))
+            try? await Task.sleep(for: backoff.next(Double.random(in: 0..<1)))
         }
     }
 
     private func serve(
         _ agent: TrafficAgent,
         _ former: Welcome?,
+        _ synchronised: @Sendable () -> Void,
         welcomed: (Welcome) -> Void
     ) async throws {
         let channel = try await ClientBootstrap(group: eventLoop)
@@ -98,11 +105,14 @@ final class AgentLink: @unchecked Sendable {
             hello.secret = former.secret
         }
         try await requests.send(.hello(hello))
+        // Answers come in order: when this one is answered, all that was known at the hello has come.
+        try await requests.send(.heartbeat(Heartbeat(sequence: 0)))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 var sequence: UInt64 = 0
                 while true {
-                    try await Task.sleep(for: .seconds(5))
+                    // The link's own probes find out whether the manager is there; this is for what lies between.
+                    try await Task.sleep(for: Self.heartbeat)
                     sequence += 1
                     try await requests.send(.heartbeat(Heartbeat(sequence: sequence)))
                 }
@@ -113,6 +123,7 @@ final class AgentLink: @unchecked Sendable {
                     logger.info("session", metadata: ["id": "\(welcome.sessionID)"])
                     welcomed(welcome)
                 }
+                if case .heartbeat(let beat) = message, beat.sequence == 0 { synchronised() }
                 if let answer = await agent.take(message) { try await requests.send(answer) }
             }
         }

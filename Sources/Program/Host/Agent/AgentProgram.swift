@@ -29,6 +29,9 @@ package enum AgentProgram {
         }
     }
 
+    /// How long a pod's readiness waits for the manager's word.
+    private static let synchronisationLimit = Duration.seconds(3)
+
     /// A reason why the agent cannot start.
     struct Problem: Error, CustomStringConvertible {
         let description: String
@@ -77,11 +80,20 @@ package enum AgentProgram {
                 metadata: ["port": "\(port.containerPort)/\(port.transport)", "on": "\(port.agentPort)"]
             )
         }
-        try ready(config.readyFile)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await link.run(agent) }
+        let (told, synchronised) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await link.run(agent) { synchronised.finish() } }
             group.addTask { await Termination.signalled() }
-            await group.next()
+            // A pod that joins an intercepted workload gets no traffic before it knows where that is to go; but a manager
+            // that does not answer holds no pod back.
+            let alarm = Task {
+                try? await Task.sleep(for: synchronisationLimit)
+                synchronised.finish()
+            }
+            for await _ in told {}
+            alarm.cancel()
+            try ready(config.readyFile)
+            _ = try await group.next()
             group.cancelAll()
         }
         logger.info("ending")

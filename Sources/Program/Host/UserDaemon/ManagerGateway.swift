@@ -32,7 +32,7 @@ final class ManagerGateway: ClusterGateway {
     func open(
         _ request: ConnectRequest,
         resuming: SessionFacts?,
-        attachments: [AttachmentSpec],
+        attachments: [Attachment],
         progress: @escaping ProgressReport
     ) async throws(DaemonFailure) -> any ManagerSession {
         do {
@@ -51,7 +51,7 @@ final class ManagerGateway: ClusterGateway {
     private func session(
         _ request: ConnectRequest,
         _ resuming: SessionFacts?,
-        _ attachments: [AttachmentSpec],
+        _ attachments: [Attachment],
         _ progress: @escaping ProgressReport
     ) async throws -> RemoteManagerSession {
         let access = try access(request)
@@ -76,7 +76,7 @@ final class ManagerGateway: ClusterGateway {
         _ manager: ManagerPlace,
         _ forward: NIOLoopBound<Link>,
         _ resuming: SessionFacts?,
-        _ attachments: [AttachmentSpec]
+        _ attachments: [Attachment]
     ) async throws -> RemoteManagerSession {
         let client = try await eventLoop.submit { CallClient(link: forward.value) }.get()
         let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
@@ -182,7 +182,7 @@ final class ManagerGateway: ClusterGateway {
     private static func hello(
         _ namespace: String,
         _ resuming: SessionFacts?,
-        _ attachments: [AttachmentSpec]
+        _ attachments: [Attachment]
     ) -> Hello {
         var host = [CChar](repeating: 0, count: 256)
         gethostname(&host, host.count - 1)

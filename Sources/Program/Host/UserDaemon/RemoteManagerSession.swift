@@ -26,6 +26,8 @@ final class RemoteManagerSession: ManagerSession {
         var pending: [String: Pending] = [:]
         var lastRequest = 0
         var lost = false
+        /// Somebody has used the workstation since the last heartbeat.
+        var used = false
     }
 
     let facts: SessionFacts
@@ -69,7 +71,11 @@ final class RemoteManagerSession: ManagerSession {
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(5))
                 sequence += 1
-                try? await requests.send(.heartbeat(Heartbeat(sequence: sequence)))
+                let used = state.withLock { state in
+                    defer { state.used = false }
+                    return state.used
+                }
+                try? await requests.send(.heartbeat(Heartbeat(sequence: sequence, used: used)))
             }
         }
         tasks.withLock { $0 = [reading, beating] }
@@ -130,6 +136,24 @@ final class RemoteManagerSession: ManagerSession {
         guard result.code == UInt32(CallCode.ok.rawValue) else {
             throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
         }
+    }
+
+    func revoke(holder: String, name: String, namespace: String) async throws(DaemonFailure) {
+        let id = nextRequest()
+        let revoke = RevokeRequest(requestID: id, session: holder, name: name, namespace: namespace)
+        let result: RequestResult
+        do {
+            result = try await request(id, .revokeRequest(revoke)) { _, _ in }
+        } catch {
+            throw DaemonFailure(error)
+        }
+        guard result.code == UInt32(CallCode.ok.rawValue) else {
+            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
+        }
+    }
+
+    func noteUse() {
+        state.withLock { $0.used = true }
     }
 
     func workloads(namespace: String) async throws(DaemonFailure) -> [Workload] {

@@ -47,6 +47,14 @@ struct UserDaemonHandler: Sendable {
                 throw error.callStatus
             }
         }
+        router.unary(UserDaemonCalls.revoke) { [daemon] order, _ in
+            do throws(DaemonFailure) {
+                try await daemon.revoke(holder: order.session, name: order.name, namespace: order.namespace)
+                return Empty()
+            } catch {
+                throw error.callStatus
+            }
+        }
         router.unary(UserDaemonCalls.quit) { [daemon, stop] request, _ in
             await daemon.quit()
             if request.stopDaemons { stop() }

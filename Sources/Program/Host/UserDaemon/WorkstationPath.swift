@@ -21,6 +21,8 @@ final class WorkstationPath: VirtualInterfaceDelegate {
     private var dialler: TunnelDialler?
     private var cluster: [InternetPrefix] = []
     private var waiting: [WaitingDial] = []
+    /// Called for every new connection into the cluster.
+    var onDial: (() -> Void)?
     /// Answers DNS; set before the interface starts.
     var resolver: DNSServer?
 
@@ -54,6 +56,7 @@ final class WorkstationPath: VirtualInterfaceDelegate {
     ) -> () -> Void {
         guard isCluster(flow.destination.address) else { return dialOutside(flow.destination, completion) }
         let destination = TunnelDestination(flow.destination)
+        onDial?()
         if let dialler { return dial(destination, dialler, completion) }
         let dial = WaitingDial { [self] in self.dial(destination, $0, completion) }
         let bound = NIOLoopBound((self, dial, completion), eventLoop: eventLoop)

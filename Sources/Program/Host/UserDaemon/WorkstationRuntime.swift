@@ -90,7 +90,10 @@ actor WorkstationRuntime: WorkstationNetwork {
             _ = try? await eventLoop.submit { Self.use(nil, parts.value) }.get()
             return
         }
-        await session.withDialler { Self.use($0, parts.value) }
+        await session.withDialler { [weak session] dialler in
+            Self.use(dialler, parts.value)
+            parts.value.path.onDial = { session?.noteUse() }
+        }
     }
 
     func update(_ cluster: ClusterInfo) async {
