@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Ctrl-C while something is being waited for: the wait ends, what was begun is undone, and the exit status is 130.
 package struct Interruption {
@@ -10,10 +11,14 @@ package struct Interruption {
         then undo: @escaping @Sendable () async -> Void
     ) async throws -> Value {
         let (signals, continuation) = AsyncStream.makeStream(of: Int32.self)
+        let caught = Mutex<Int32?>(nil)
         let sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { continuation.yield(number) }
+            source.setEventHandler {
+                caught.withLock { $0 = number }
+                continuation.yield(number)
+            }
             source.resume()
             return source
         }
@@ -34,6 +39,10 @@ package struct Interruption {
                 while let result = try await group.next() {
                     if let value = result {
                         group.cancelAll()
+                        // It may have come when the value was there already: it must not be lost.
+                        if let number = caught.withLock({ $0 }) {
+                            throw CommandError("interrupted", exitCode: 128 + number)
+                        }
                         return value
                     }
                 }

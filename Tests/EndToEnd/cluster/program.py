@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"error": "there is nothing here"}, 404)
 
     def log_message(self, form, *values):
-        if "/health" not in form % values:
+        if self.server.talks and "/health" not in form % values:
             print(f"{self.client_address[0]} {form % values}", flush=True)
 
 
@@ -170,6 +170,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 512
     daemon_threads = True
     count = 0
+    talks = False
 
     def __init__(self, address, name, handler=Handler):
         self.name, self.loads = name, {}
@@ -210,6 +211,7 @@ def main():
         threading.Thread(target=echo, args=(port, name), daemon=True).start()
     for port in numbers["UDP"]:
         threading.Thread(target=datagrams, args=(port, name), daemon=True).start()
+    Server.talks = True
     for port in numbers["HTTP"]:
         threading.Thread(target=Server(("", port), name).serve_forever, daemon=True).start()
     print(f"{name}: ready", flush=True)

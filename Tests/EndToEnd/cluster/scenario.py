@@ -6,7 +6,7 @@ import re
 import threading
 
 from app import App, Port
-from connection import Connection
+from connection import HOST_NETWORK, Connection
 from program import Server
 from shell import Failure, cleaning, wait_until
 
@@ -120,6 +120,15 @@ class Context:
         connection = self.connection(namespace, options, mode)
         connection.connect().ok()
         return connection
+
+    def without_host_mode(self):
+        """Keeps connections in host mode away until the scenario ends.
+
+        For what is about destinations outside the cluster: in host mode the whole workstation reaches the cluster, and so
+        do the daemons of isolated connections.
+        """
+        HOST_NETWORK.acquire()
+        self.later(HOST_NETWORK.release)
 
     def handler(self, name="workstation", address="127.0.0.1", port=0):
         """An HTTP server at the workstation that answers as `name`: `port`, `count` of requests, `close()`."""

@@ -20,6 +20,7 @@ final class WorkstationPath: VirtualInterfaceDelegate {
     private let failed: (String) -> Void
     private var dialler: TunnelDialler?
     private var cluster: [InternetPrefix] = []
+    private var kept: [InternetPrefix] = []
     private var waiting: [WaitingDial] = []
     /// Called for every new connection into the cluster.
     var onDial: (() -> Void)?
@@ -43,9 +44,10 @@ final class WorkstationPath: VirtualInterfaceDelegate {
         for dial in ready { dial.proceed(dialler) }
     }
 
-    /// The subnets of the cluster.
-    func route(_ prefixes: [InternetPrefix]) {
+    /// The subnets of the cluster, and ranges in them that are none of it (`--never-proxy`): the narrower one decides.
+    func route(_ prefixes: [InternetPrefix], except kept: [InternetPrefix] = []) {
         cluster = prefixes
+        self.kept = kept
     }
 
     // MARK: - TCP
@@ -100,7 +102,12 @@ final class WorkstationPath: VirtualInterfaceDelegate {
     }
 
     private func isCluster(_ address: InternetAddress) -> Bool {
-        !isolated || cluster.contains { $0.contains(address) }
+        // In host mode routes have decided already.
+        guard isolated else { return true }
+        func narrowest(_ prefixes: [InternetPrefix]) -> Int {
+            prefixes.filter { $0.contains(address) }.map { Int($0.length) }.max() ?? -1
+        }
+        return narrowest(cluster) > narrowest(kept)
     }
 
     // MARK: - UDP

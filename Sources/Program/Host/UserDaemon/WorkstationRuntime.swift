@@ -188,7 +188,7 @@ actor WorkstationRuntime: WorkstationNetwork {
                 namespaces: namespaces,
                 subnets: routes
             )
-            parts.value.path.route(routes)
+            parts.value.path.route(routes, except: request.neverProxy.compactMap { InternetPrefix($0) })
             if parts.value.cluster.dnsAddress != cluster.dnsAddress {
                 parts.value.names.use(parts.value.dialler, server: cluster.dnsAddress)
             }
@@ -227,6 +227,9 @@ actor WorkstationRuntime: WorkstationNetwork {
             routes.append(prefix)
         }
         routes += (cluster.serviceSubnets + cluster.podSubnets).compactMap { InternetPrefix($0) }
+        if let wrong = request.neverProxy.first(where: { InternetPrefix($0) == nil }) {
+            throw DaemonFailure(.invalid, "--never-proxy \(wrong) is no subnet; write 10.1.0.0/16 or 10.1.2.3/32")
+        }
         var seen: Set<InternetPrefix> = []
         return routes.filter { seen.insert($0).inserted }
     }
