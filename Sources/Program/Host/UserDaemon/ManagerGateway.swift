@@ -60,6 +60,7 @@ final class ManagerGateway: ClusterGateway {
         let api = APIConnection(access: access, eventLoop: eventLoop)
         defer { api.close() }
         let manager = try await ManagerPlace.find(api, namespace: namespace)
+        if resuming == nil { try await Self.require(request.namespace, api) }
         progress("manager", "Connecting to the traffic manager in namespace \(namespace)")
         let forward = try await dial(access, manager, alpn: Link.forward) { _ in }
         do {
@@ -113,6 +114,18 @@ final class ManagerGateway: ClusterGateway {
         )
         session.start(responses)
         return session
+    }
+
+    /// Tells a namespace that does not exist now, rather than later by names that do not resolve.
+    private static func require(_ namespace: String, _ api: APIConnection) async throws(DaemonFailure) {
+        guard !namespace.isEmpty else { return }
+        do throws(APIError) {
+            _ = try await api.get(.namespaces, name: namespace)
+        } catch {
+            // Who may not look cannot know.
+            guard error.kind == .notFound else { return }
+            throw DaemonFailure(.notFound, "there is no namespace \(namespace); see: kubectl get namespaces")
+        }
     }
 
     // MARK: - Links
