@@ -139,6 +139,12 @@ let package = Package(
             path: "Benchmarks/Load",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "bench-registry",
+            dependencies: ["Host", "Actor", "Call", "Message", "HTTP2", "TLS", nioCore, nioPosix, logging],
+            path: "Benchmarks/Registry",
+            swiftSettings: settings
+        ),
 
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),

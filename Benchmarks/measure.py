@@ -1,22 +1,26 @@
 """Runs benchmarks in a lab like that of the end-to-end tests.
 
-usage: measure.py [--binaries DIR] [--logs DIR] [--json] [--rounds N] [--list] [NAME…]
+usage: measure.py [--binaries DIR] [--logs DIR] [--json] [--rounds N] [--list] [--workstations N] [--agents N] [NAME…]
 """
 
 import argparse
 import os
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "Tests", "EndToEnd")]
 
 import path  # noqa: E402
+import registry  # noqa: E402
 from lab import ROOT, Failure, Lab  # noqa: E402
 from report import Report  # noqa: E402
 from run import install  # noqa: E402
 
-#: Every benchmark: a module with a NAME, a text and `run(lab, report, load, rounds)`.
-BENCHES = [path]
+#: Benchmarks in the lab: modules with a NAME, a text and `run(lab, report, load, rounds)`.
+IN_LAB = [path]
+#: All of them; `registry` needs no lab.
+BENCHES = [*IN_LAB, registry]
 
 
 def main():
@@ -26,6 +30,8 @@ def main():
     arguments.add_argument("--json", action="store_true", help="one JSON object a line")
     arguments.add_argument("--rounds", type=int, default=3, help="medians are taken of so many (default: 3)")
     arguments.add_argument("--list", action="store_true")
+    arguments.add_argument("--workstations", type=int, default=1000, help="of the registry (default: 1000)")
+    arguments.add_argument("--agents", type=int, default=20000, help="of the registry (default: 20000)")
     arguments.add_argument("names", nargs="*", metavar="NAME")
     options = arguments.parse_args()
     if options.list:
@@ -36,21 +42,33 @@ def main():
     if unknown:
         print(f"no benchmark is called {', '.join(sorted(unknown))}; see --list", file=sys.stderr)
         return 2
-    lab = Lab(options.binaries, options.logs)
+    chosen = [bench for bench in BENCHES if not options.names or bench.NAME in options.names]
     report = Report(options.json)
+    rounds = max(1, options.rounds)
+    try:
+        if any(bench in IN_LAB for bench in chosen):
+            measure_in_lab(options, [bench for bench in chosen if bench in IN_LAB], report, rounds)
+        if registry in chosen:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            program = os.path.join(options.binaries, "bench-registry")
+            registry.run(program, report, options.workstations, options.agents, rounds)
+    except Failure as failure:
+        print(f"error: {failure}\nlogs: {options.logs}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure_in_lab(options, benches, report, rounds):
+    """Those that need a cluster, a workstation and an Internet."""
+    lab = Lab(options.binaries, options.logs)
     try:
         lab.open()
         lab.start_sandbox()
         install(lab)
-        for bench in BENCHES:
-            if not options.names or bench.NAME in options.names:
-                bench.run(lab, report, lab.binary("bench-load"), max(1, options.rounds))
-    except Failure as failure:
-        print(f"error: {failure}\nlogs: {options.logs}", file=sys.stderr)
-        return 1
+        for bench in benches:
+            bench.run(lab, report, lab.binary("bench-load"), rounds)
     finally:
         lab.close()
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+import Actor
+import Glibc
+import Host
+import Logging
+import NIOPosix
+import TLS
+
+/// The real manager's server and registry, with a cluster in memory in place of Kubernetes.
+enum BenchManager {
+    static func run(_ place: Place) async throws {
+        let logger = Logger(label: "manager") { _ in
+            var handler = StreamLogHandler.standardError(label: "manager")
+            handler.logLevel = .warning
+            return handler
+        }
+        let manager = TrafficManager(
+            cluster: EvenCluster(),
+            judge: OpenJudge(),
+            version: "bench",
+            timeouts: ManagerTimeouts(agentArrival: .seconds(120), confirmation: .seconds(60)),
+            logger: logger
+        )
+        let server = try await ManagerServer.make(
+            manager: manager,
+            identity: try place.authority.issue(commonName: "traffic-manager", dnsNames: [Place.serverName]),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: logger
+        )
+        _ = try await server.listen(host: "127.0.0.1", port: place.port)
+        Main.say("ready")
+        while true {
+            await manager.expire()
+            try await Task.sleep(for: .seconds(5))
+        }
+    }
+}

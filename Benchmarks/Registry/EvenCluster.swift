@@ -1,0 +1,51 @@
+import Actor
+import Message
+
+/// A cluster in memory: in each namespace `n<I>` one Deployment `w<I>`, whose pods have agents already.
+///
+/// How many pods there are is in the namespace's name: `n<I>-<PODS>`.
+struct EvenCluster: ManagedCluster {
+    /// The port that all of them serve.
+    static let port: UInt16 = 8080
+
+    /// The workload number `number`, of `pods` pods.
+    static func key(_ number: Int, pods: Int) -> WorkloadKey {
+        WorkloadKey(kind: "Deployment", name: "w\(number)", namespace: "n\(number)-\(pods)")
+    }
+
+    /// The name of a pod of a workload.
+    static func pod(_ number: Int, of workload: WorkloadKey) -> String { "\(workload.name)-\(number)" }
+
+    private static func parts(_ namespace: String) throws(ManagerFailure) -> (key: WorkloadKey, pods: Int) {
+        let parts = namespace.dropFirst().split(separator: "-").compactMap { Int($0) }
+        guard parts.count == 2 else { throw ManagerFailure(.notFound, "no namespace \(namespace)") }
+        return (key(parts[0], pods: parts[1]), parts[1])
+    }
+
+    func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts] {
+        let (key, pods) = try Self.parts(namespace)
+        let container = WorkloadFacts.Container(name: "app", ports: [.init(name: "http", number: Self.port)])
+        return [
+            WorkloadFacts(key: key, labels: ["app": key.name], containers: [container], replicas: pods, ready: pods)
+        ]
+    }
+
+    func services(namespace: String) async throws(ManagerFailure) -> [ServiceFacts] {
+        let (key, _) = try Self.parts(namespace)
+        let port = ServiceFacts.Port(name: "http", number: 80, target: "http")
+        return [ServiceFacts(name: key.name, selector: ["app": key.name], ports: [port])]
+    }
+
+    func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts] {
+        let (key, pods) = try Self.parts(workload.namespace)
+        return (0..<pods).map {
+            PodFacts(name: Self.pod($0, of: key), ready: true, terminating: false, hasAgent: true)
+        }
+    }
+
+    func evict(pod: String, namespace: String) async throws(ManagerFailure) {}
+
+    func clusterInfo() async throws(ManagerFailure) -> ClusterInfo {
+        ClusterInfo(serviceSubnets: ["10.96.0.0/16"], podSubnets: ["10.244.0.0/16"], clusterDomain: "cluster.local")
+    }
+}
