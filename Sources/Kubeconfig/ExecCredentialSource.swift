@@ -23,6 +23,7 @@ package actor ExecCredentialSource: CredentialSource {
         userName: String,
         base: Credential,
         endpoint: ClusterEndpoint,
+        configuration: JSONValue? = nil,
         environment: [String: String],
         timeout: Duration = .seconds(60)
     ) throws(KubeconfigError) {
@@ -54,6 +55,8 @@ package actor ExecCredentialSource: CredentialSource {
             if let authorities = endpoint.authorities {
                 cluster["certificate-authority-data"] = .string(Data(authorities).base64EncodedString())
             }
+            if let proxy = endpoint.proxy { cluster["proxy-url"] = .string(proxy.url) }
+            if let configuration { cluster["config"] = configuration }
             info["spec"]?["cluster"] = cluster
         }
         environment["KUBERNETES_EXEC_INFO"] = info.text

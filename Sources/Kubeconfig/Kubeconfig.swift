@@ -1,4 +1,3 @@
-package import Cluster
 internal import Foundation
 internal import Yams
 
@@ -7,28 +6,6 @@ internal import Yams
 /// Several files merge as kubectl merges them: of several entries with one name, and of several current contexts, the first
 /// counts. Paths in a file are relative to it. Nothing but the files' syntax is checked until ``access(_:)`` needs it.
 package struct Kubeconfig: Sendable {
-    /// What the command line may say otherwise than the files.
-    package struct Overrides: Sendable {
-        /// The context, instead of the current one.
-        package var context: String?
-        package var namespace: String?
-        package var impersonation: Impersonation?
-        /// The environment that exec plugins run in.
-        package var environment: [String: String]
-
-        package init(
-            context: String? = nil,
-            namespace: String? = nil,
-            impersonation: Impersonation? = nil,
-            environment: [String: String] = [:]
-        ) {
-            self.context = context
-            self.namespace = namespace
-            self.impersonation = impersonation
-            self.environment = environment
-        }
-    }
-
     /// The files, as messages name them.
     package let origin: String
     /// The current context's name, if any.
@@ -44,11 +21,13 @@ package struct Kubeconfig: Sendable {
     /// - Parameters:
     ///   - path: the file that the command line names; then no other is read.
     ///   - environment: `KUBECONFIG` lists files, `HOME` holds the default `.kube/config`.
+    ///   - optional: no file at all is as good as an empty one, because the command line says enough.
     /// - Returns: What they say together.
     /// - Throws: ``KubeconfigError``.
     package static func load(
         path: String?,
-        environment: [String: String]
+        environment: [String: String],
+        optional: Bool = false
     ) throws(KubeconfigError) -> Kubeconfig {
         if let path, !path.isEmpty {
             guard let data = FileManager.default.contents(atPath: path) else { throw unreadable(path) }
@@ -70,7 +49,7 @@ package struct Kubeconfig: Sendable {
             guard let data = FileManager.default.contents(atPath: path) else { throw unreadable(path) }
             files.append((path, [UInt8](data)))
         }
-        guard !files.isEmpty else {
+        guard !files.isEmpty || optional else {
             throw KubeconfigError(
                 origin: paths.joined(separator: ":"),
                 problem: "there is no such file",

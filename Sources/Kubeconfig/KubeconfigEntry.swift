@@ -17,9 +17,11 @@ struct KubeconfigEntry: @unchecked Sendable {
     /// - Parameters:
     ///   - name: the field, such as `client-certificate`.
     ///   - marker: what the PEM text must contain.
+    ///   - instead: a file that the command line names instead.
     /// - Returns: PEM text, nil when neither field is there.
     /// - Throws: ``KubeconfigError`` naming the field.
-    func pem(_ name: String, marker: String) throws(KubeconfigError) -> [UInt8]? {
+    func pem(_ name: String, marker: String, instead: String? = nil) throws(KubeconfigError) -> [UInt8]? {
+        if let instead { return try Self.pem(file: instead, flag: name, marker: marker) }
         let bytes: [UInt8]
         let field: String
         if let text = try node.text(name + "-data") {
@@ -52,6 +54,21 @@ struct KubeconfigEntry: @unchecked Sendable {
                 field: field,
                 problem: "holds no PEM \(marker.lowercased())"
             )
+        }
+        return bytes
+    }
+
+    private static func pem(file: String, flag: String, marker: String) throws(KubeconfigError) -> [UInt8] {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw KubeconfigError(
+                origin: "--\(flag)",
+                problem: "the file \(file) cannot be read",
+                remedy: "correct the path"
+            )
+        }
+        let bytes = [UInt8](data)
+        guard marker.isEmpty || String(decoding: bytes, as: UTF8.self).contains("-----BEGIN \(marker)") else {
+            throw KubeconfigError(origin: "--\(flag)", problem: "\(file) holds no PEM \(marker.lowercased())")
         }
         return bytes
     }

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Yams
 
 /// A YAML node with the way to it: every wrong value is reported by file, line and field.
@@ -84,5 +85,31 @@ struct KubeconfigNode {
             result[scalar.string] = try child.texts(scalar.string)
         }
         return result
+    }
+
+    /// The node as JSON; scalars by YAML's core schema.
+    var json: JSONValue {
+        switch node {
+        case .scalar(let scalar):
+            if isNull { return .null }
+            guard scalar.style == .plain else { return .string(scalar.string) }
+            switch scalar.string {
+            case "true", "True", "TRUE": return true
+            case "false", "False", "FALSE": return false
+            default:
+                if let number = Int64(scalar.string) { return .integer(number) }
+                return .string(scalar.string)
+            }
+        case .sequence(let sequence):
+            return .array(sequence.map { KubeconfigNode(origin: origin, field: field, node: $0).json })
+        case .mapping(let mapping):
+            var object: JSONValue = [:]
+            for (key, value) in mapping {
+                guard case .scalar(let name) = key else { continue }
+                object[name.string] = KubeconfigNode(origin: origin, field: field, node: value).json
+            }
+            return object
+        case .alias: return .null
+        }
     }
 }

@@ -30,6 +30,7 @@ let everyMessage: [any WireMessage.Type] = [
     RequestResult.self,
     ManagerMessage.self,
     WorkstationIdentity.self,
+    KubernetesFlags.self,
     ConnectRequest.self,
     ConnectionInfo.self,
     ConnectEvent.self,

@@ -119,7 +119,7 @@ extension APIConnection {
         ]
         if let uid { body["deleteOptions"] = ["preconditions": ["uid": .string(uid)]] }
         do throws(APIError) {
-            let request = APIRequest(
+            var request = APIRequest(
                 .create,
                 .pods,
                 namespace: namespace,
@@ -127,6 +127,7 @@ extension APIConnection {
                 subresource: "eviction",
                 body: body
             )
+            request.retriesWhenBusy = false
             _ = try await send(request)
         } catch {
             // Gone already, or another pod has its name by now.

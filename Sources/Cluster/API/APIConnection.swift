@@ -5,7 +5,8 @@ internal import NIOPosix
 /// A client of one API server as one user, over one HTTP/2 connection that is made again as needed.
 ///
 /// Requests may come from any task, many at once; each is bounded in time, and ended when its task is cancelled. What can be
-/// repeated without harm is repeated once after a lost connection. A refused token is renewed once, where that is possible.
+/// repeated without harm is repeated once after a lost connection, and after an answer that says "later" (`RetryMachine`)
+/// as long as the request's time lasts. A refused token is renewed once, where that is possible.
 package final class APIConnection: Sendable {
     /// Server, user and default namespace.
     package let access: ClusterAccess
@@ -98,7 +99,8 @@ package final class APIConnection: Sendable {
         _ timeout: TimeAmount,
         _ make: (@escaping Finish) -> APIExchange
     ) async throws(APIError) -> (exchange: APIExchange, response: APIExchange.Response) {
-        let deadline = NIODeadline.now() + timeout
+        let deadline = NIODeadline.now() + Self.shorter(timeout, access.requestTimeout)
+        var retry = RetryMachine()
         var renewed = false
         var renewing = false
         var repeated = false
@@ -121,13 +123,27 @@ package final class APIConnection: Sendable {
                     renewing = true
                     continue
                 }
-                throw APIError(
+                let error = APIError(
                     status: response.status,
                     body: [UInt8](response.body.readableBytesView),
                     retryAfter: response.retryAfter,
                     action: request.action,
                     access: access
                 )
+                let wait = retry.onStatus(
+                    response.status,
+                    retryAfter: error.retryAfterSeconds.map(Double.init),
+                    repeatable: request.isRepeatable,
+                    remaining: Double((deadline - .now()).nanoseconds) / 1e9,
+                    jitter: .random(in: 0...1)
+                )
+                // A watch waits by itself, longer and longer.
+                guard let wait, request.retriesWhenBusy, request.verb != .watch else { throw error }
+                do {
+                    try await Task.sleep(for: .seconds(wait))
+                } catch {
+                    throw APIError(kind: .cancelled, message: "\(request.action) was cancelled")
+                }
             case .failure(let failure):
                 if case .lost(_, let processed) = failure, !processed || request.isRepeatable, !repeated {
                     repeated = true
@@ -136,6 +152,11 @@ package final class APIConnection: Sendable {
                 throw APIError(failure, request, access)
             }
         }
+    }
+
+    private static func shorter(_ timeout: TimeAmount, _ limit: Duration?) -> TimeAmount {
+        guard let limit else { return timeout }
+        return min(timeout, TimeAmount(limit))
     }
 
     private func attempt(

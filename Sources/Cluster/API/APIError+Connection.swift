@@ -17,6 +17,12 @@ extension APIError {
             self = error
         case let error as CredentialError:
             self.init(kind: .credentials, message: error.description)
+        case let error as ProxyError:
+            self.init(
+                kind: .unreachable,
+                message: "the server \(server) cannot be reached: \(error); check proxy-url of the cluster in the "
+                    + "kubeconfig, or HTTPS_PROXY and NO_PROXY"
+            )
         case let error as TLSError:
             switch error {
             case .refusedByPeer:

@@ -1,6 +1,5 @@
 internal import HTTP2
 internal import NIOCore
-internal import NIOPosix
 internal import TLS
 
 /// Keeps one HTTP/2 connection to the API server, made when it is needed and again after it was lost.
@@ -77,10 +76,7 @@ final class APILinkKeeper {
             return settle(.failure(error), generation)
         }
         let serverName = access.endpoint.tlsServerName ?? access.endpoint.host
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(timeout)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connect(host: access.endpoint.host, port: access.endpoint.port)
+        ServerDial.connect(access.endpoint, on: eventLoop, timeout: timeout)
             .flatMap { channel in
                 Link.startTLS(
                     on: channel,

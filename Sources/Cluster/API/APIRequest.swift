@@ -12,6 +12,8 @@ package struct APIRequest: Sendable {
     package var contentType: String
     /// What is asked, in words: `list pods in namespace "default"`.
     package var action: String
+    /// Whether an answer of 429 means that it is to be sent again a little later; an eviction's 429 means something else.
+    package var retriesWhenBusy = true
 
     package init(
         _ verb: Verb,
@@ -57,6 +59,8 @@ package struct APIRequest: Sendable {
     var isRepeatable: Bool {
         switch verb {
         case .get, .list, .watch: true
+        // Applying is declaring a wish: wishing twice changes nothing.
+        case .patch: contentType == "application/apply-patch+yaml"
         default: false
         }
     }

@@ -9,6 +9,8 @@ package struct ClusterAccess: Sendable {
     package var contextName: String?
     /// The user's name in the kubeconfig, for messages; nil inside a cluster.
     package var userName: String?
+    /// What a single request may take (`--request-timeout`), where that is less than it may anyway.
+    package var requestTimeout: Duration?
 
     package init(
         endpoint: ClusterEndpoint,
@@ -16,8 +18,10 @@ package struct ClusterAccess: Sendable {
         impersonation: Impersonation? = nil,
         namespace: String = "default",
         contextName: String? = nil,
-        userName: String? = nil
+        userName: String? = nil,
+        requestTimeout: Duration? = nil
     ) {
+        self.requestTimeout = requestTimeout
         self.endpoint = endpoint
         self.credentials = credentials
         self.impersonation = impersonation

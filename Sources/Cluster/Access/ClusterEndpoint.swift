@@ -18,15 +18,19 @@ package struct ClusterEndpoint: Sendable, Hashable {
     package var tlsServerName: String?
     /// Whether the certificate is not checked at all.
     package var insecureSkipVerify: Bool
+    /// The proxy on the way there, if any.
+    package var proxy: ProxyAddress?
 
     /// Reads `https://host[:port][/path]`.
     package init(
         url: String,
         authorities: [UInt8]? = nil,
         tlsServerName: String? = nil,
-        insecureSkipVerify: Bool = false
+        insecureSkipVerify: Bool = false,
+        proxy: ProxyAddress? = nil
     ) throws(Failure) {
         self.url = url
+        self.proxy = proxy
         self.authorities = authorities
         self.tlsServerName = tlsServerName
         self.insecureSkipVerify = insecureSkipVerify

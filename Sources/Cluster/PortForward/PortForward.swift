@@ -1,6 +1,5 @@
 internal import HTTP2
 package import NIOCore
-internal import NIOPosix
 internal import TLS
 
 /// Forwards one TCP connection to a port of a pod through the API server (WebSocket, `v4.channel.k8s.io`).
@@ -71,10 +70,7 @@ package enum PortForward {
                 fields: access.requestFields(credential: credential)
             )
             let serverName = access.endpoint.tlsServerName ?? access.endpoint.host
-            return try await ClientBootstrap(group: eventLoop)
-                .connectTimeout(timeout)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .connect(host: access.endpoint.host, port: access.endpoint.port)
+            return try await ServerDial.connect(access.endpoint, on: eventLoop, timeout: timeout)
                 .flatMap { channel -> EventLoopFuture<any Channel> in
                     let upgraded = channel.eventLoop.makePromise(of: Void.self)
                     let late = channel.eventLoop.scheduleTask(in: timeout) {

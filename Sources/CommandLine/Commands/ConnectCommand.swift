@@ -24,11 +24,7 @@ package struct ConnectCommand: AsyncParsableCommand {
     @Option(help: "A name for this connection, to have several. Select it with --use.")
     var name: String?
 
-    @Option(help: "The kubeconfig context. Default: the current one.")
-    var context: String?
-
-    @Option(help: "The kubeconfig file. Default: $KUBECONFIG, else ~/.kube/config.")
-    var kubeconfig: String?
+    @OptionGroup(title: "Kubernetes options") var kubernetes: KubernetesOptions
 
     @Option(help: "The traffic manager's namespace.")
     var managerNamespace: String = "ambassador"
@@ -83,8 +79,7 @@ package struct ConnectCommand: AsyncParsableCommand {
     private func request(label: String?) throws -> ConnectRequest {
         let environment = ProcessInfo.processInfo.environment
         var request = ConnectRequest()
-        request.kubeconfigPath = try kubeconfig.map { try Self.absolute($0) } ?? environment["KUBECONFIG"] ?? ""
-        request.context = context ?? ""
+        try kubernetes.fill(&request, environment)
         request.namespace = namespace ?? ""
         request.managerNamespace = managerNamespace
         request.isolated = isolated
@@ -94,12 +89,6 @@ package struct ConnectCommand: AsyncParsableCommand {
         request.environment = environment
         request.name = label ?? ""
         return request
-    }
-
-    /// The daemon has another working directory than the command.
-    private static func absolute(_ path: String) throws -> String {
-        guard !path.isEmpty else { throw CommandError("--kubeconfig is empty", exitCode: 64) }
-        return URL(fileURLWithPath: path).path
     }
 
     private func report(_ info: ConnectionInfo, _ terminal: Terminal) throws {

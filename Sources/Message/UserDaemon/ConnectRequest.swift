@@ -22,6 +22,8 @@ package struct ConnectRequest: WireMessage {
     package var environment: [String: String]
     /// Name of the connection; empty means context-namespace.
     package var name: String
+    /// What the command line says of the way to the API server.
+    package var flags: KubernetesFlags?
 
     package init(
         kubeconfigPath: String = "",
@@ -34,7 +36,8 @@ package struct ConnectRequest: WireMessage {
         neverProxy: [String] = [],
         kubeconfigData: [UInt8] = [],
         environment: [String: String] = [:],
-        name: String = ""
+        name: String = "",
+        flags: KubernetesFlags? = nil
     ) {
         self.kubeconfigPath = kubeconfigPath
         self.context = context
@@ -47,6 +50,7 @@ package struct ConnectRequest: WireMessage {
         self.kubeconfigData = kubeconfigData
         self.environment = environment
         self.name = name
+        self.flags = flags
     }
 
     /// Every field at its default.
@@ -68,6 +72,7 @@ package struct ConnectRequest: WireMessage {
             FieldRow(9, "kubeconfig_data", .bytes),
             FieldRow(10, "environment", .map),
             FieldRow(11, "name", .string),
+            FieldRow(12, "flags", .optional(.message("KubernetesFlags"))),
         ]
     )
 
@@ -83,6 +88,7 @@ package struct ConnectRequest: WireMessage {
         writer.bytes(9, kubeconfigData)
         writer.map(10, environment)
         writer.string(11, name)
+        writer.message(12, flags)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -100,6 +106,7 @@ package struct ConnectRequest: WireMessage {
             case 9: kubeconfigData = try reader.bytes(field)
             case 10: try reader.mapEntry(field, into: &environment)
             case 11: name = try reader.string(field)
+            case 12: flags = try reader.message(field)
             default: break
             }
         }

@@ -10,19 +10,23 @@ package struct ClusterInfo: WireMessage {
     package var clusterDomain: String
     /// Names of the namespaces, sorted.
     package var namespaces: [String]
+    /// Where the manager's links are reached without the API server: host:port, best first.
+    package var directAddresses: [String]
 
     package init(
         serviceSubnets: [String] = [],
         podSubnets: [String] = [],
         dnsAddress: String = "",
         clusterDomain: String = "",
-        namespaces: [String] = []
+        namespaces: [String] = [],
+        directAddresses: [String] = []
     ) {
         self.serviceSubnets = serviceSubnets
         self.podSubnets = podSubnets
         self.dnsAddress = dnsAddress
         self.clusterDomain = clusterDomain
         self.namespaces = namespaces
+        self.directAddresses = directAddresses
     }
 
     /// Every field at its default.
@@ -38,6 +42,7 @@ package struct ClusterInfo: WireMessage {
             FieldRow(3, "dns_address", .string),
             FieldRow(4, "cluster_domain", .string),
             FieldRow(5, "namespaces", .repeated(.string)),
+            FieldRow(6, "direct_addresses", .repeated(.string)),
         ]
     )
 
@@ -47,6 +52,7 @@ package struct ClusterInfo: WireMessage {
         writer.string(3, dnsAddress)
         writer.string(4, clusterDomain)
         writer.string(5, namespaces)
+        writer.string(6, directAddresses)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -58,6 +64,7 @@ package struct ClusterInfo: WireMessage {
             case 3: dnsAddress = try reader.string(field)
             case 4: clusterDomain = try reader.string(field)
             case 5: namespaces.append(try reader.string(field, repeated: true))
+            case 6: directAddresses.append(try reader.string(field, repeated: true))
             default: break
             }
         }

@@ -88,7 +88,9 @@ import Testing
         } _: { server, connection in
             func error(_ name: String) async -> APIError? {
                 await failure { () async throws(APIError) in
-                    _ = try await connection.get(.pods, namespace: "default", name: name)
+                    var request = APIRequest(.get, .pods, namespace: "default", name: name)
+                    request.retriesWhenBusy = false
+                    _ = try await connection.send(request)
                 }
             }
             let forbidden = await error("forbidden")

@@ -182,8 +182,8 @@ import Testing
         arguments: [
             Wrong(
                 testDescription: "proxy",
-                cluster: "server: https://api.test\nproxy-url: http://p:1",
-                words: ["clusters[\"k\"].proxy-url", "proxies are not supported", "http://p:1"]
+                cluster: "server: https://api.test\nproxy-url: ftp://p:1",
+                words: ["clusters[\"k\"].proxy-url", "ftp is not supported", "socks5://"]
             ),
             Wrong(testDescription: "plain http", cluster: "server: http://api.test", words: [".server", "https://"]),
             Wrong(testDescription: "bad port", cluster: "server: https://api.test:x", words: [".server", "port"]),

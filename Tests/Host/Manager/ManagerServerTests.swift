@@ -118,16 +118,4 @@ import Tunnel
         #expect(configuration.clusterDomain == domain)
         #expect(configuration.nameserver == nameserver)
     }
-
-    @Test("Subnets are covered where the cluster does not name them")
-    func subnets() {
-        #expect(SubnetCover.services("10.96.0.1") == ["10.96.0.0/16"])
-        #expect(SubnetCover.services("fd00:10::1") == ["fd00:10::/112"])
-        #expect(SubnetCover.services("nonsense") == [])
-        #expect(
-            SubnetCover.pods(["10.1.2.3", "10.1.2.4", "10.1.3.1", "fd00::5", ""]) == [
-                "10.1.2.0/24", "10.1.3.0/24", "fd00::5/128",
-            ]
-        )
-    }
 }

@@ -11,15 +11,21 @@ package final class KubernetesCluster: ManagedCluster {
 
     private let api: APIConnection
     private let resolver: PodResolver
-    /// Address of the API server's service, for guessing the service subnet.
-    private let serverAddress: String
+    private let subnets: SubnetFinder
+    private let direct: DirectAddressFinder
     /// Selectors of the workloads seen, so that looking at pods costs one request.
     private let selectors = Mutex<[WorkloadKey: [String: String]]>([:])
 
-    package init(api: APIConnection, resolver: PodResolver, serverAddress: String) {
+    package init(
+        api: APIConnection,
+        resolver: PodResolver,
+        subnets: SubnetFinder,
+        direct: DirectAddressFinder
+    ) {
         self.api = api
         self.resolver = resolver
-        self.serverAddress = serverAddress
+        self.subnets = subnets
+        self.direct = direct
     }
 
     package func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts] {
@@ -87,33 +93,16 @@ package final class KubernetesCluster: ManagedCluster {
 
     package func clusterInfo() async throws(ManagerFailure) -> ClusterInfo {
         ClusterInfo(
-            serviceSubnets: await serviceSubnets(),
-            podSubnets: await podSubnets(),
+            serviceSubnets: await subnets.services(),
+            podSubnets: await subnets.pods(),
             dnsAddress: await dnsAddress(),
             clusterDomain: resolver.clusterDomain,
-            namespaces: await names(.namespaces).sorted()
+            namespaces: await names(.namespaces).sorted(),
+            directAddresses: await direct.addresses()
         )
     }
 
     // MARK: parts of the information; what the manager may not see is left out or guessed
-
-    private func serviceSubnets() async -> [String] {
-        let ranges = (try? await api.list(.serviceCIDRs))?.items.flatMap {
-            $0.at("spec", "cidrs")?.stringArray ?? []
-        }
-        if let ranges, !ranges.isEmpty { return Set(ranges).sorted() }
-        return SubnetCover.services(serverAddress)
-    }
-
-    private func podSubnets() async -> [String] {
-        let ranges = (try? await api.list(.nodes))?.items.flatMap { node -> [String] in
-            let several = node.at("spec", "podCIDRs")?.stringArray ?? []
-            return several.isEmpty ? [node.at("spec", "podCIDR")?.string].compactMap { $0 } : several
-        }
-        if let ranges, !ranges.isEmpty { return Set(ranges).sorted() }
-        let pods = (try? await api.list(.pods))?.items.map { PodView($0) } ?? []
-        return SubnetCover.pods(pods.filter { !$0.usesHostNetwork }.flatMap(\.addresses))
-    }
 
     private func dnsAddress() async -> String {
         if let service = try? await api.get(.services, namespace: "kube-system", name: "kube-dns") {

@@ -51,7 +51,13 @@ package enum ManagerProgram {
         let cluster = KubernetesCluster(
             api: api,
             resolver: resolver,
-            serverAddress: environment["KUBERNETES_SERVICE_HOST"] ?? ""
+            subnets: SubnetFinder(
+                api: api,
+                namespace: namespace,
+                serverAddress: environment["KUBERNETES_SERVICE_HOST"] ?? "",
+                strategy: try PodSubnetStrategy(environment: environment)
+            ),
+            direct: try DirectAddressFinder(api: api, namespace: namespace, environment: environment)
         )
         let authority = try await ManagerAuthority.load(api, namespace: namespace)
         if !authority.isKept {
