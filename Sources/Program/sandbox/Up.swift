@@ -52,7 +52,7 @@ struct Up: AsyncParsableCommand {
             let milliseconds = time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000
             Self.say("Ready in \(milliseconds) ms")
             if self.hints { Self.hint(self.kubeconfig.map(Paths.absolute) ?? state.kubeconfig) }
-            let number = await Self.waitForSignal()
+            let number = await Self.waitForSignal(state, cluster)
             Self.say("Stopping")
             cluster.stop()
             state.remove()
@@ -64,9 +64,18 @@ struct Up: AsyncParsableCommand {
         }
     }
 
-    private static func waitForSignal() async -> Int32 {
-        await withCheckedContinuation { continuation in
-            Signals.onEnd { continuation.resume(returning: $0) }
+    private static func waitForSignal(_ state: StateDirectory, _ cluster: RunningCluster) async -> Int32 {
+        let control = FaultControl(state)
+        return await withCheckedContinuation { continuation in
+            Signals.onEnd(again: { Self.obey(control, cluster) }) { continuation.resume(returning: $0) }
+        }
+    }
+
+    private static func obey(_ control: FaultControl, _ cluster: RunningCluster) {
+        Task {
+            guard let order = control.left, order.number != control.present.number else { return }
+            await cluster.obey(order)
+            control.acknowledge(order)
         }
     }
 

@@ -53,7 +53,7 @@ extension APIServer {
             return try self.render(pod, kind, request)
         case (.scale, _): return try await self.scale(resource, verb, request, user)
         case (.log, _): return try await self.log(resource, request)
-        case (.portforward, _):
+        case (.portforward, _), (.exec, _), (.attach, _):
             throw .badRequest("Upgrade request required")
         case (.eviction, _):
             let eviction = try self.body(request)
@@ -165,22 +165,7 @@ extension APIServer {
 
     private func log(_ resource: RequestInfo.Resource, _ request: APIRequest) async throws(StatusError) -> APIResponse {
         let pod = try self.api.store.get(.pods, namespace: resource.namespace, name: resource.name)
-        let names = ["containers", "initContainers", "ephemeralContainers"].flatMap { list in
-            (pod.at("spec", list)?.array ?? []).compactMap { $0["name"]?.string }
-        }
-        let containers = (pod.at("spec", "containers")?.array ?? []).compactMap { $0["name"]?.string }
-        var name = request.parameter("container") ?? ""
-        if name.isEmpty {
-            guard containers.count == 1, names.count == 1 || !containers.isEmpty else {
-                throw .badRequest(
-                    "a container name must be specified for pod \(pod.name), choose one of: "
-                        + "[\(containers.joined(separator: " "))]"
-                )
-            }
-            name = containers[0]
-        }
-        guard names.contains(name) else { throw .badRequest("container \(name) is not valid for pod \(pod.name)") }
-        var options = NodeAccess.LogOptions(container: name)
+        var options = NodeAccess.LogOptions(container: try Self.container(of: pod, request))
         options.follow = request.flag("follow")
         options.previous = request.flag("previous")
         options.timestamps = request.flag("timestamps")
@@ -192,6 +177,26 @@ extension APIServer {
         if let moment = request.parameter("sinceTime") { options.since = Timestamp.parse(moment) }
         let stream = try await self.access.log(pod, options)
         return APIResponse(contentType: "text/plain", body: .stream(stream))
+    }
+
+    /// The container that a request names, or the pod's only one.
+    static func container(of pod: JSONValue, _ request: APIRequest) throws(StatusError) -> String {
+        let names = ["containers", "initContainers", "ephemeralContainers"].flatMap { list in
+            (pod.at("spec", list)?.array ?? []).compactMap { $0["name"]?.string }
+        }
+        let containers = (pod.at("spec", "containers")?.array ?? []).compactMap { $0["name"]?.string }
+        var name = request.parameter("container") ?? ""
+        if name.isEmpty {
+            guard containers.count == 1 else {
+                throw .badRequest(
+                    "a container name must be specified for pod \(pod.name), choose one of: "
+                        + "[\(containers.joined(separator: " "))]"
+                )
+            }
+            name = containers[0]
+        }
+        guard names.contains(name) else { throw .badRequest("container \(name) is not valid for pod \(pod.name)") }
+        return name
     }
 
     private func token(_ resource: RequestInfo.Resource, _ request: APIRequest) throws(StatusError) -> APIResponse {

@@ -11,10 +11,13 @@ package final class APIServer: Sendable {
     let authenticator: Authenticator
     let authorizer: Authorizer
     let reviews: Reviews
+    /// What is to go wrong.
+    let faults: FaultInjector
 
     /// A server over an API.
-    package init(api: ObjectAPI, access: NodeAccess) {
+    package init(api: ObjectAPI, access: NodeAccess, faults: FaultInjector = FaultInjector()) {
         self.api = api
+        self.faults = faults
         self.access = access
         self.authorizer = Authorizer(store: api.store)
         self.authenticator = Authenticator(tokens: api.tokens, authorizer: self.authorizer)
@@ -47,9 +50,41 @@ package final class APIServer: Sendable {
         return (resource.namespace, resource.name)
     }
 
+    /// The container that an `exec` or `attach` is for and what is wanted there, after all checks.
+    func execTarget(_ request: APIRequest) throws(StatusError) -> ExecTarget {
+        let info = RequestInfo(request)
+        guard case .resource(let resource) = info.target, resource.kind == .pods,
+            ["exec", "attach"].contains(resource.subresource)
+        else { throw .noSuchResource }
+        let user = try self.authenticator.user(of: request)
+        // A WebSocket comes as GET, but to run something is to create it.
+        try self.authorizer.demand(user, self.attributes(resource, verb: "create"))
+        let pod = try self.api.store.get(.pods, namespace: resource.namespace, name: resource.name)
+        let phase = pod.at("status", "phase")?.string ?? "Unknown"
+        guard !["Succeeded", "Failed"].contains(phase) else {
+            throw .badRequest("cannot exec into a container in a completed pod; current phase is \(phase)")
+        }
+        var options = ExecOptions(container: try Self.container(of: pod, request))
+        options.input = request.flag("stdin")
+        options.output = request.flag("stdout")
+        options.terminal = request.flag("tty")
+        options.error = request.flag("stderr") && !options.terminal
+        if resource.subresource == "exec" {
+            options.command = request.query.filter { $0.name == "command" }.map(\.value)
+            guard !options.command.isEmpty else {
+                throw .badRequest("you must specify at least one command for the container")
+            }
+        }
+        guard options.input || options.output || options.error else {
+            throw .badRequest("you must specify at least one of stdin, stdout, stderr")
+        }
+        return ExecTarget(pod: pod, options: options, access: self.access)
+    }
+
     private func answer(_ request: APIRequest) async throws(StatusError) -> APIResponse {
         let info = RequestInfo(request)
         let user = try self.authenticator.user(of: request)
+        try await self.faults.disturb(request, by: user)
         switch info.target {
         case .path(let path):
             var attributes = Authorizer.Attributes(verb: info.verb)
@@ -67,7 +102,8 @@ package final class APIServer: Sendable {
             if !resource.subresource.isEmpty {
                 return try await self.subresource(resource, info.verb, request, user)
             }
-            return try await self.object(resource, info.verb, request, user)
+            let answer = try await self.object(resource, info.verb, request, user)
+            return info.verb == "watch" ? self.faults.wrap(answer) : answer
         }
     }
 

@@ -39,15 +39,31 @@ package struct NodeAccess: Sendable {
     package var log:
         @Sendable (_ pod: JSONValue, _ options: LogOptions) async throws(StatusError) -> AsyncStream<ByteBuffer>
 
+    /// Runs a command in a container, for `exec`; fails with words for the user.
+    package var exec: @Sendable (_ pod: JSONValue, _ options: ExecOptions) async throws(StatusError) -> ExecSession
+
+    /// Joins a container's own process, for `attach`.
+    package var attach: @Sendable (_ pod: JSONValue, _ options: ExecOptions) async throws(StatusError) -> ExecSession
+
     /// Functions by hand.
     package init(
         dialPod: @escaping @Sendable (String, String, Int) async throws(StatusError) -> CInt,
         dialService: @escaping @Sendable (String, String, Int) async throws(StatusError) -> CInt,
-        log: @escaping @Sendable (JSONValue, LogOptions) async throws(StatusError) -> AsyncStream<ByteBuffer>
+        log: @escaping @Sendable (JSONValue, LogOptions) async throws(StatusError) -> AsyncStream<ByteBuffer>,
+        exec: @escaping @Sendable (JSONValue, ExecOptions) async throws(StatusError) -> ExecSession = Self.nowhere,
+        attach: @escaping @Sendable (JSONValue, ExecOptions) async throws(StatusError) -> ExecSession = Self.nowhere
     ) {
         self.dialPod = dialPod
         self.dialService = dialService
         self.log = log
+        self.exec = exec
+        self.attach = attach
+    }
+
+    /// No process can be run.
+    package static let nowhere: @Sendable (JSONValue, ExecOptions) async throws(StatusError) -> ExecSession = {
+        pod,
+        _ throws(StatusError) in throw .internalError("pod \(pod.name) runs on no node")
     }
 
     /// A cluster without a node: nothing can be reached.

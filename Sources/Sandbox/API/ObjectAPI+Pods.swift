@@ -36,49 +36,25 @@ extension ObjectAPI {
                     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
                 )
             }
-            if let budget = budgets.first { try self.check(budget, pod, namespace: namespace) }
+            if let budget = budgets.first { try self.check(budget, pod) }
         }
         try await self.delete(.pods, namespace: namespace, name: name, as: user, options: options)
     }
 
-    private func check(_ budget: JSONValue, _ pod: JSONValue, namespace: String) throws(StatusError) {
-        let selector = LabelSelector(budget.at("spec", "selector"))
-        let pods = self.store.items(.pods, namespace: namespace, labels: selector)
-        let healthy = pods.filter { PodState.isReady($0) && !$0.isTerminating }.count
-        // Pods that are not ready count against nobody.
-        if !PodState.isReady(pod) { return }
-        let expected = max(pods.count, self.replicas(of: pods, namespace: namespace))
-        let desired: Int
-        if let least = budget.at("spec", "minAvailable") {
-            desired = Self.amount(least, of: expected, roundingUp: true)
-        } else if let most = budget.at("spec", "maxUnavailable") {
-            desired = expected - Self.amount(most, of: expected, roundingUp: true)
-        } else {
-            desired = 0
+    private func check(_ budget: JSONValue, _ pod: JSONValue) throws(StatusError) {
+        let count = DisruptionCount(budget, store: self.store)
+        if !PodState.isReady(pod) {
+            // A pod that is not ready protects nobody; but by default it may go only while enough others are.
+            let always = budget.at("spec", "unhealthyPodEvictionPolicy")?.string == "AlwaysAllow"
+            if always || count.healthy >= count.desired && count.desired > 0 { return }
         }
-        guard healthy - 1 < desired else { return }
-        let why = "The disruption budget \(budget.name) needs \(desired) healthy pods and has \(healthy) currently"
+        guard count.allowed < 1 else { return }
+        let why =
+            "The disruption budget \(budget.name) needs \(count.desired) healthy pods and has \(count.healthy) currently"
         throw .tooManyRequests(
             "Cannot evict pod as it would violate the pod's disruption budget.",
-            retryAfter: 10,
             details: ["causes": [["reason": "DisruptionBudget", "message": .string(why)]]]
         )
-    }
-
-    private func replicas(of pods: [JSONValue], namespace: String) -> Int {
-        var owners: Set<String> = []
-        var sum = 0
-        for owner in pods.compactMap(\.controller) {
-            guard let uid = owner["uid"]?.string, owners.insert(uid).inserted,
-                let kind = ResourceKind.named(
-                    apiVersion: owner["apiVersion"]?.string ?? "",
-                    kind: owner["kind"]?.string ?? ""
-                ),
-                let object = self.store.find(kind, namespace: namespace, name: owner["name"]?.string ?? "")
-            else { continue }
-            sum += min(object.at("spec", "replicas")?.int ?? 0, Int(Int32.max))
-        }
-        return sum
     }
 
     /// A number, or a share such as `25%`.

@@ -15,7 +15,11 @@ struct DaemonSetController: Sendable {
         let loop = ControllerLoop("daemonset", store: self.api.store)
         loop.watchOwn(.daemonSets)
         loop.watchOwned(.pods, by: .daemonSets)
-        await loop.run { key throws(StatusError) in try await self.reconcile(key) }
+        loop.watchOrphans(.pods)
+        await loop.run { key throws(StatusError) in
+            if key.name.isEmpty { return loop.addAll(.daemonSets, in: key.namespace, of: self.api.store) }
+            try await self.reconcile(key)
+        }
     }
 
     private func reconcile(_ key: ObjectKey) async throws(StatusError) {
@@ -24,7 +28,7 @@ struct DaemonSetController: Sendable {
             return
         }
         let hash = (set.at("spec", "template") ?? .emptyObject).contentHash
-        let pods = set.controlled(store.items(.pods, namespace: key.namespace))
+        let pods = Claims.settle(set, .daemonSets, .pods, store: store, adoptable: \.isActivePod)
         for pod in pods where !pod.isTerminating {
             let ended = ["Failed", "Succeeded"].contains(pod.at("status", "phase")?.string ?? "")
             let old =

@@ -17,7 +17,11 @@ struct DeploymentController: Sendable {
         let loop = ControllerLoop("deployment", store: self.api.store)
         loop.watchOwn(.deployments)
         loop.watchOwned(.replicaSets, by: .deployments)
-        await loop.run { key throws(StatusError) in try await self.reconcile(key, loop) }
+        loop.watchOrphans(.replicaSets)
+        await loop.run { key throws(StatusError) in
+            if key.name.isEmpty { return loop.addAll(.deployments, in: key.namespace, of: self.api.store) }
+            try await self.reconcile(key, loop)
+        }
     }
 
     private func reconcile(_ key: ObjectKey, _ loop: ControllerLoop) async throws(StatusError) {
@@ -25,7 +29,7 @@ struct DeploymentController: Sendable {
         guard let deployment = store.find(.deployments, namespace: key.namespace, name: key.name),
             !deployment.isTerminating
         else { return }
-        let owned = deployment.controlled(store.items(.replicaSets, namespace: key.namespace)).sorted {
+        let owned = Claims.settle(deployment, .deployments, .replicaSets, store: store).sorted {
             Self.revision($0) < Self.revision($1)
         }
         let template = deployment.at("spec", "template") ?? .emptyObject

@@ -27,7 +27,10 @@ struct GarbageCollector: Sendable {
             case "gone": await self.deleteDependents(of: key.name)
             case "orphan?":
                 guard let (kind, object) = self.find(key.name) else { return }
-                if !object.isTerminating, self.owners(object).isEmpty { await self.delete(kind, object) }
+                // By now it may have been let go of, which makes it nobody's to delete.
+                if !object.isTerminating, !object.ownerReferences.isEmpty, self.owners(object).isEmpty {
+                    await self.delete(kind, object)
+                }
             default:
                 guard let (kind, object) = self.find(key.name) else { return }
                 try await self.finish(kind, object, loop, key)

@@ -15,7 +15,11 @@ struct JobController: Sendable {
         let loop = ControllerLoop("job", store: self.api.store)
         loop.watchOwn(.jobs)
         loop.watchOwned(.pods, by: .jobs)
-        await loop.run { key throws(StatusError) in try await self.reconcile(key, loop) }
+        loop.watchOrphans(.pods)
+        await loop.run { key throws(StatusError) in
+            if key.name.isEmpty { return loop.addAll(.jobs, in: key.namespace, of: self.api.store) }
+            try await self.reconcile(key, loop)
+        }
     }
 
     private func reconcile(_ key: ObjectKey, _ loop: ControllerLoop) async throws(StatusError) {
@@ -25,7 +29,7 @@ struct JobController: Sendable {
             ["Complete", "Failed"].contains($0["type"]?.string ?? "") && $0["status"]?.string == "True"
         }
         if over { return try await self.expire(job, loop) }
-        let pods = job.controlled(store.items(.pods, namespace: key.namespace))
+        let pods = Claims.settle(job, .jobs, .pods, store: store)
         let succeeded = pods.filter { $0.at("status", "phase")?.string == "Succeeded" }.count
         let failed = pods.filter { $0.at("status", "phase")?.string == "Failed" }.count
         var active = pods.filter(\.isActivePod)

@@ -15,13 +15,18 @@ struct ReplicaSetController: Sendable {
         let loop = ControllerLoop("replicaset", store: self.api.store)
         loop.watchOwn(.replicaSets)
         loop.watchOwned(.pods, by: .replicaSets)
-        await loop.run { key throws(StatusError) in try await self.reconcile(key, loop) }
+        loop.watchOrphans(.pods)
+        await loop.run { key throws(StatusError) in
+            if key.name.isEmpty { return loop.addAll(.replicaSets, in: key.namespace, of: self.api.store) }
+            try await self.reconcile(key, loop)
+        }
     }
 
     private func reconcile(_ key: ObjectKey, _ loop: ControllerLoop) async throws(StatusError) {
         let store = self.api.store
         guard let set = store.find(.replicaSets, namespace: key.namespace, name: key.name) else { return }
-        var pods = set.controlled(store.items(.pods, namespace: key.namespace)).filter(\.isActivePod)
+        var pods = Claims.settle(set, .replicaSets, .pods, store: store, adoptable: \.isActivePod)
+            .filter(\.isActivePod)
         var failure: StatusError?
         if !set.isTerminating {
             let wanted = set.at("spec", "replicas")?.int ?? 1

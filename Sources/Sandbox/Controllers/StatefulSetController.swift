@@ -15,7 +15,11 @@ struct StatefulSetController: Sendable {
         let loop = ControllerLoop("statefulset", store: self.api.store)
         loop.watchOwn(.statefulSets)
         loop.watchOwned(.pods, by: .statefulSets)
-        await loop.run { key throws(StatusError) in try await self.reconcile(key) }
+        loop.watchOrphans(.pods)
+        await loop.run { key throws(StatusError) in
+            if key.name.isEmpty { return loop.addAll(.statefulSets, in: key.namespace, of: self.api.store) }
+            try await self.reconcile(key)
+        }
     }
 
     private func reconcile(_ key: ObjectKey) async throws(StatusError) {
@@ -23,7 +27,10 @@ struct StatefulSetController: Sendable {
         guard let set = store.find(.statefulSets, namespace: key.namespace, name: key.name), !set.isTerminating else {
             return
         }
-        let pods = set.controlled(store.items(.pods, namespace: key.namespace))
+        let pods = Claims.settle(set, .statefulSets, .pods, store: store) { pod in
+            pod.isActivePod && pod.name.hasPrefix(set.name + "-")
+                && Int(pod.name.dropFirst(set.name.utf8.count + 1)) != nil
+        }
         let wanted = max(0, min(set.at("spec", "replicas")?.int ?? 1, 1_000_000))
         let hash = (set.at("spec", "template") ?? .emptyObject).contentHash
         let parallel = set.at("spec", "podManagementPolicy")?.string == "Parallel"

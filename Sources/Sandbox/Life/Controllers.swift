@@ -12,6 +12,7 @@ struct Controllers: Sendable {
             group.addTask { await DaemonSetController(api: api).run() }
             group.addTask { await JobController(api: api).run() }
             group.addTask { await EndpointsController(api: api).run() }
+            group.addTask { await DisruptionController(api: api).run() }
             group.addTask { await ResourceQuotaController(api: api).run() }
             group.addTask { await GarbageCollector(api: api).run() }
             group.addTask { await NamespaceController(api: api).run() }

@@ -25,7 +25,9 @@ final class LateNode: Sendable {
             dialService: { namespace, name, port async throws(StatusError) in
                 try await self.get().dialService(namespace: namespace, name: name, port: port)
             },
-            log: { pod, options async throws(StatusError) in try await self.get().log(pod, options) }
+            log: { pod, options async throws(StatusError) in try await self.get().log(pod, options) },
+            exec: { pod, options async throws(StatusError) in try await self.get().exec(pod, options) },
+            attach: { pod, options async throws(StatusError) in try await self.get().attach(pod, options) }
         )
     }
 }

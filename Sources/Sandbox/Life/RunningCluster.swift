@@ -15,6 +15,7 @@ package final class RunningCluster: Sendable {
     /// What the API server may ask of the node.
     package let access: NodeAccess
     private let runtime: PodRuntimeClient
+    private let faults: ClusterFaults
     private let tasks: [Task<Void, Never>]
 
     private init(
@@ -22,12 +23,14 @@ package final class RunningCluster: Sendable {
         api: ObjectAPI,
         access: NodeAccess,
         runtime: PodRuntimeClient,
+        faults: ClusterFaults,
         tasks: [Task<Void, Never>]
     ) {
         self.server = server
         self.api = api
         self.access = access
         self.runtime = runtime
+        self.faults = faults
         self.tasks = tasks
     }
 
@@ -65,6 +68,7 @@ package final class RunningCluster: Sendable {
                 network: network,
                 images: configuration.images,
                 logs: state.logs,
+                tokenLifetime: { api.tokens.boundedLifetime },
                 token: { namespace, account, audiences, seconds, pod, _ throws(StatusError) in
                     try api.tokens.issue(
                         serviceAccount: account,
@@ -79,15 +83,38 @@ package final class RunningCluster: Sendable {
             late.set(kubelet)
             let proxy = try ServiceProxy(node: node)
             try await NodeRegistration.register(api)
-            let server = try await self.listen(configuration, api, late.access, authority, network)
+            let injector = FaultInjector()
+            let frontend = try await self.listen(
+                configuration,
+                APIServer(api: api, access: late.access, faults: injector),
+                authority,
+                network
+            )
+            let host = configuration.address.contains(":") ? "[\(configuration.address)]" : configuration.address
+            let server = "https://\(host):\(frontend.port)"
+            let faults = ClusterFaults(
+                api: api,
+                injector: injector,
+                frontend: frontend,
+                kubelet: kubelet,
+                node: node
+            )
             try self.writeKubeconfigs(state, server: server, authority: authority, api: api)
             progress("API server on \(server)")
             let tasks = [
                 Task { await kubelet.run() }, Task { await Scheduler(store: store).run() }, Task { await proxy.run() },
                 Task { await Controllers(api: api).run() },
+                Task { await faults.run() },
             ]
             progress("Node \(NodeContext.nodeName) is ready")
-            return RunningCluster(server: server, api: api, access: late.access, runtime: runtime, tasks: tasks)
+            return RunningCluster(
+                server: server,
+                api: api,
+                access: late.access,
+                runtime: runtime,
+                faults: faults,
+                tasks: tasks
+            )
         } catch let error as RuntimeError {
             throw error
         } catch let error as StatusError {
@@ -103,14 +130,16 @@ package final class RunningCluster: Sendable {
         self.runtime.stop()
     }
 
-    /// Listens where the configuration says, and on the node's address for the pods; the server's URL.
+    /// Has things go wrong, or go well again; comes back when it is so.
+    package func obey(_ order: FaultOrder) async { await self.faults.obey(order) }
+
+    /// Listens where the configuration says, and on the node's address for the pods.
     private static func listen(
         _ configuration: ClusterConfiguration,
-        _ api: ObjectAPI,
-        _ access: NodeAccess,
+        _ server: APIServer,
         _ authority: CertificateAuthority,
         _ network: NodeNetwork
-    ) async throws -> String {
+    ) async throws -> APIFrontend {
         let identity = try authority.issue(
             commonName: "kube-apiserver",
             dnsNames: [
@@ -123,24 +152,13 @@ package final class RunningCluster: Sendable {
             usage: .server
         )
         let tls = try APIListener.tls(identity: identity, authorityPEM: authority.certificatePEM)
-        let server = APIServer(api: api, access: access)
-        let outer = try await APIListener.start(
-            server: server,
+        return try await APIFrontend.start(
+            server,
             host: configuration.address,
             port: Int(configuration.port),
-            tls: tls
-        )
-        let socket = try network.namespace.listenTCP(InternetEndpoint(NodeNetwork.node, port: 6443))
-        try socket.setNonBlocking(true)
-        _ = try await APIListener.start(
-            server: server,
-            host: NodeNetwork.node.description,
-            port: 6443,
             tls: tls,
-            socket: socket.take()
+            network: network
         )
-        let host = configuration.address.contains(":") ? "[\(configuration.address)]" : configuration.address
-        return "https://\(host):\(outer.port)"
     }
 
     private static func writeKubeconfigs(

@@ -18,7 +18,7 @@ package enum Signals {
     /// Catches them, whichever thread they come to, so that they end nothing by themselves.
     package static func catchAll() {
         guard self.arrivals.writing >= 0 else { return }
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
             signal(number) { number in
                 let failure = errno
                 var byte = UInt8(truncatingIfNeeded: number)
@@ -30,9 +30,19 @@ package enum Signals {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Calls back on a thread of its own when one of them comes.
-    package static func onEnd(_ body: @escaping @Sendable (Int32) -> Void) {
-        guard let thread = try? DedicatedThread.start({ body(Self.wait()) }) else { return body(SIGTERM) }
+    /// Calls back on a thread of its own when one of them comes, and as often as SIGUSR1 comes before, `again`.
+    package static func onEnd(
+        again: @escaping @Sendable () -> Void = {},
+        _ body: @escaping @Sendable (Int32) -> Void
+    ) {
+        let wait: @Sendable () -> Void = {
+            while true {
+                let number = Self.wait()
+                guard number == SIGUSR1 else { return body(number) }
+                again()
+            }
+        }
+        guard let thread = try? DedicatedThread.start(wait) else { return body(SIGTERM) }
         pthread_detach(thread)
     }
 

@@ -17,6 +17,7 @@ extension ImageTable {
         )
         // The machine's own programs.
         table.add("sandbox/tools", Image(entrypoint: ["/bin/sh"]))
+        self.addPublic(&table)
         // Real clusters pull it from Docker Hub; here the machine's own Python does.
         table.add("python", Image(entrypoint: ["/usr/bin/python3"]))
         guard let scripts else { return table }
@@ -31,6 +32,34 @@ extension ImageTable {
             )
         }
         return table
+    }
+
+    /// Images that any cluster can pull, by what this machine has of their programs.
+    private static func addPublic(_ table: inout ImageTable) {
+        for name in [
+            "busybox", "alpine", "debian", "ubuntu", "bash", "nicolaka/netshoot",
+            "registry.k8s.io/e2e-test-images/busybox",
+        ] {
+            table.add(name, Image(entrypoint: ["/bin/sh"]))
+        }
+        table.add("registry.k8s.io/pause", Image(entrypoint: ["/bin/sleep", "infinity"]))
+        let programs: [(names: [String], program: String, arguments: [String])] = [
+            (["python"], "python3", []), (["curlimages/curl", "quay.io/curl/curl"], "curl", []),
+            (["nginx", "nginxinc/nginx-unprivileged"], "nginx", ["-g", "daemon off;"]),
+            (["redis"], "redis-server", []),
+            (["haproxy"], "haproxy", ["-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]),
+            (["node"], "node", []), (["perl"], "perl", []),
+        ]
+        for (names, program, arguments) in programs {
+            guard let path = self.find(program) else { continue }
+            for name in names { table.add(name, Image(entrypoint: [path] + arguments)) }
+        }
+    }
+
+    /// Where the machine keeps a program; nil when it has none of that name.
+    private static func find(_ program: String) -> String? {
+        ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"].map { "\($0)/\(program)" }
+            .first { Files.kind(Files.resolve($0, in: "")) != nil }
     }
 
     /// Directories of the libraries that this program has loaded, which those beside it need as well.

@@ -16,6 +16,10 @@ package struct StateDirectory: Sendable {
     package var kubeconfig: String { "\(self.path)/kubeconfig" }
     /// A kubeconfig of another user: `token` (administrator by token), `expired` (its token is), `nobody` (no rights).
     package func kubeconfig(of user: String) -> String { "\(self.path)/kubeconfig-\(user)" }
+    /// Where `sandbox fault` leaves its orders.
+    package var faults: String { "\(self.path)/faults" }
+    /// Where the sandbox says which it has obeyed.
+    package var faultsObeyed: String { "\(self.path)/faults-obeyed" }
     /// Where pods' output goes.
     package var logs: String { "\(self.path)/logs" }
 
@@ -65,6 +69,7 @@ package struct StateDirectory: Sendable {
     package func remove() {
         for name in [
             "sandbox.pid", "kubeconfig", "kubeconfig-token", "kubeconfig-expired", "kubeconfig-nobody", "ca.crt",
+            "faults", "faults-obeyed",
         ] {
             unlink("\(self.path)/\(name)")
         }

@@ -12,7 +12,7 @@ extension ResourceKind {
         "pods",
         short: ["po"],
         categories: ["all"],
-        subresources: [.binding, .ephemeralcontainers, .eviction, .log, .portforward, .status],
+        subresources: [.attach, .binding, .ephemeralcontainers, .eviction, .exec, .log, .portforward, .status],
         counted: true
     )
     package static let services = ResourceKind(

@@ -152,7 +152,11 @@ package struct StatusError: Error, Sendable {
     }
 
     /// 429.
-    package static func tooManyRequests(_ message: String, retryAfter: Int, details: JSONValue? = nil) -> StatusError {
+    package static func tooManyRequests(
+        _ message: String,
+        retryAfter: Int? = nil,
+        details: JSONValue? = nil
+    ) -> StatusError {
         StatusError(
             code: 429,
             reason: "TooManyRequests",

@@ -73,6 +73,72 @@ import Testing
         }
     }
 
+    @Test("a pod whose labels match no more is let go and replaced, and an orphan that matches is adopted")
+    func claims() async throws {
+        try await ControllerFixture.with { cluster in
+            try await cluster.api.create(
+                .deployments,
+                ControllerFixture.workload("web", replicas: 1),
+                namespace: "default"
+            )
+            try await cluster.wait("pod") { cluster.pods("web").contains { $0.readySince != nil } }
+            let first = try #require(cluster.pods("web").first)
+            func label(_ value: JSONValue?) async throws {
+                try await cluster.api.modify(.pods, namespace: "default", name: first.name) { old in
+                    var pod = old
+                    pod.set("metadata", "labels", "app", to: value)
+                    return pod
+                }
+            }
+            try await label("held")
+            try await cluster.wait("a successor") { cluster.pods("web").contains { $0.readySince != nil } }
+            let held = try #require(cluster.pods("held").first)
+            #expect(held.uid == first.uid && held.ownerReferences.isEmpty && !held.isTerminating)
+            // Two are one too many: the younger of those that are ready goes.
+            try await label("web")
+            try await cluster.wait("adoption and one pod less") {
+                let pods = cluster.pods("web")
+                return pods.count == 1 && pods[0].controller != nil
+            }
+        }
+    }
+
+    @Test("a budget says how many pods may go, and evictions keep to it")
+    func budget() async throws {
+        try await ControllerFixture.with { cluster in
+            try await cluster.api.create(
+                .deployments,
+                ControllerFixture.workload("web", replicas: 3),
+                namespace: "default"
+            )
+            try await cluster.api.create(
+                .disruptionBudgets,
+                [
+                    "metadata": ["name": "web"],
+                    "spec": ["maxUnavailable": 1, "selector": ["matchLabels": ["app": "web"]]],
+                ],
+                namespace: "default"
+            )
+            func allowed() -> Int? {
+                cluster.store.find(.disruptionBudgets, namespace: "default", name: "web")?
+                    .at("status", "disruptionsAllowed")?.int
+            }
+            try await cluster.wait("room for one") { allowed() == 1 }
+            let pods = cluster.pods("web")
+            try await cluster.api.evict(pod: pods[0].name, namespace: "default")
+            let refused = await #expect(throws: StatusError.self) {
+                try await cluster.api.evict(pod: pods[1].name, namespace: "default")
+            }
+            #expect(refused?.code == 429)
+            #expect(refused?.body.text.contains("needs 2 healthy pods and has 2 currently") == true)
+            try await cluster.wait("room again") {
+                let ready = cluster.pods("web").filter { $0.isActivePod && $0.readySince != nil }
+                return ready.count == 3 && allowed() == 1
+            }
+            try await cluster.api.evict(pod: pods[1].name, namespace: "default")
+        }
+    }
+
     @Test("a stateful set makes its pods one after the other and updates from the last")
     func statefulSet() async throws {
         try await ControllerFixture.with { cluster in

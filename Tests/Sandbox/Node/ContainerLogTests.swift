@@ -7,7 +7,7 @@ import Testing
 @Suite struct ContainerLogTests {
     /// Writes to a log as a container would, and waits until all of it has arrived.
     static func fill(_ log: ContainerLog, _ output: [String], error: [String] = []) async throws {
-        let ends = try log.open()
+        let ends = try log.open().process
         for (end, texts) in [(ends[1], output), (ends[2], error)] {
             for text in texts {
                 let bytes = Array(text.utf8)
@@ -39,7 +39,7 @@ import Testing
     @Test("who follows sees what was and what comes, until the container has ended")
     func follow() async throws {
         let log = ContainerLog(path: nil)
-        let ends = try log.open()
+        let ends = try log.open().process
         let bytes = Array("first\nsecond\n".utf8)
         _ = write(ends[1].rawValue, bytes, 6)
         var seen: [String] = []
@@ -58,7 +58,7 @@ import Testing
     func bound() async throws {
         let log = ContainerLog(path: nil)
         let block = String(repeating: String(repeating: "x", count: 1023) + "\n", count: 64)
-        let ends = try log.open()
+        let ends = try log.open().process
         let writer = Task.detached {
             for _ in 0..<200 {
                 _ = Array(block.utf8).withUnsafeBytes { write(ends[1].rawValue, $0.baseAddress, $0.count) }

@@ -179,9 +179,13 @@ final class HTTP1Connection: ChannelInboundHandler, RemovableChannelHandler {
     // MARK: Upgrade
 
     private func upgrade(_ request: APIRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let accepted: PortForwardUpgrade
+        let accepted: any ConnectionUpgrade
         do throws(StatusError) {
-            accepted = try PortForwardUpgrade(request, server: self.server)
+            let isExec = request.path.hasSuffix("/exec") || request.path.hasSuffix("/attach")
+            accepted =
+                isExec
+                ? try ExecUpgrade(request, server: self.server)
+                : try PortForwardUpgrade(request, server: self.server)
         } catch {
             self.answer(APIResponse(error), head, keepAlive: false, context)
             return
@@ -194,6 +198,8 @@ final class HTTP1Connection: ChannelInboundHandler, RemovableChannelHandler {
             let pipeline = context.pipeline.syncOperations
             // First, because the new handlers may write as soon as they are added.
             pipeline.removeHandler(self.encoder, promise: nil)
+            let delay = self.server.faults.plan.forwardDelay
+            if delay > 0 { try pipeline.addHandler(DelayHandler(milliseconds: delay)) }
             for handler in accepted.makeHandlers(access: self.server.access) { try pipeline.addHandler(handler) }
             pipeline.removeHandler(context: context, promise: nil)
             // Last, because it passes on what has arrived after the request.

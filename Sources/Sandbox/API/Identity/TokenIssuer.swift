@@ -26,7 +26,7 @@ package final class TokenIssuer: Sendable {
     private struct Entry: Sendable {
         let user: UserInfo
         let audiences: [String]
-        let expires: Int64?
+        var expires: Int64?
         let namespace: String
         /// The objects that have to exist for the token to be valid.
         let bound: [Bound]
@@ -34,6 +34,8 @@ package final class TokenIssuer: Sendable {
 
     private let store: ObjectStore
     private let entries = Mutex<[String: Entry]>([:])
+    /// The longest life of a token, in seconds, when a fault bounds it.
+    private let bound = Mutex<Int64?>(nil)
 
     init(store: ObjectStore) { self.store = store }
 
@@ -57,7 +59,7 @@ package final class TokenIssuer: Sendable {
         var bound = [Bound(kind: .serviceAccounts, name: serviceAccount, uid: account.uid)]
         var extra: [String: [String]] = [:]
         let now = Timestamp.seconds()
-        let expires = now + max(600, min(lifetime, 86400))
+        let expires = now + min(max(600, min(lifetime, 86400)), self.bound.withLock { $0 } ?? .max)
         let id = Identifiers.uid()
         let audiences = audiences.isEmpty ? [Self.apiAudience] : audiences
         extra["authentication.kubernetes.io/credential-id"] = ["JTI=\(id)"]
@@ -99,6 +101,27 @@ package final class TokenIssuer: Sendable {
             entries[token] = entry
         }
         return (token, expires)
+    }
+
+    /// Bounds the life of tokens issued from now on, in seconds; nil ends the bound.
+    package func bound(lifetime: Int64?) {
+        self.bound.withLock { $0 = lifetime.map { max(1, $0) } }
+    }
+
+    /// The longest life of a token that is issued now, in seconds, if a fault bounds it.
+    package var boundedLifetime: Int64? { self.bound.withLock { $0 } }
+
+    /// Ends every token of a service account that was issued so far.
+    package func expireAll() {
+        let now = Timestamp.seconds()
+        self.entries.withLock { entries in
+            entries = entries.mapValues { entry in
+                guard !entry.bound.isEmpty else { return entry }
+                var ended = entry
+                ended.expires = min(entry.expires ?? now, now)
+                return ended
+            }
+        }
     }
 
     /// Checks a token for an audience (any of them); 401 says what is wrong with it.

@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 
 /// A port-forward that is about to begin: which pod, and in which of three protocols.
-struct PortForwardUpgrade {
+struct PortForwardUpgrade: ConnectionUpgrade {
     private enum Transport {
         /// `Upgrade: SPDY/3.1`.
         case spdy
@@ -21,36 +21,15 @@ struct PortForwardUpgrade {
     /// Checks a request; what is wrong with it is answered as Kubernetes does.
     init(_ request: APIRequest, server: APIServer) throws(StatusError) {
         (self.namespace, self.pod) = try server.portForward(request)
-        func list(_ name: String) -> [String] {
-            request.values(name).flatMap { $0.split(separator: ",") }.map { String($0.trimmed) }
-        }
-        switch request.header("upgrade")?.lowercased() {
-        case "spdy/3.1":
-            let offered = list("x-stream-protocol-version")
-            guard offered.contains("portforward.k8s.io") else {
-                throw .forbidden(
-                    "unable to upgrade: unable to negotiate protocol: client supports [\(offered.joined(separator: " "))], "
-                        + "server accepts [portforward.k8s.io]"
-                )
-            }
+        let offer = try UpgradeOffer(request)
+        switch offer.kind {
+        case .spdy:
             self.transport = .spdy
-            self.headers = [
-                ("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"),
-                ("X-Stream-Protocol-Version", "portforward.k8s.io"),
-            ]
-        case "websocket":
-            guard let key = request.header("sec-websocket-key"), request.header("sec-websocket-version") == "13" else {
-                throw .badRequest("missing or bad WebSocket key or version")
-            }
-            let offered = list("sec-websocket-protocol")
-            let known = ["SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io"]
-            guard let chosen = offered.first(where: known.contains) else {
-                throw .forbidden(
-                    "unable to upgrade: no supported WebSocket sub-protocol: client supports "
-                        + "[\(offered.joined(separator: " "))], server accepts [\(known.joined(separator: " "))]"
-                )
-            }
-            if chosen == known[0] {
+            self.headers = offer.answer(try offer.choose(["portforward.k8s.io"]))
+        case .webSocket:
+            let tunnel = "SPDY/3.1+portforward.k8s.io"
+            let chosen = try offer.choose([tunnel, "v4.channel.k8s.io"])
+            if chosen == tunnel {
                 self.transport = .tunnelledSPDY
             } else {
                 let texts = request.query.filter { $0.name == "ports" }.flatMap { $0.value.split(separator: ",") }
@@ -61,11 +40,7 @@ struct PortForwardUpgrade {
                 }
                 self.transport = .channels(ports)
             }
-            self.headers = [
-                ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", SHA1.accept(key: key)),
-                ("Sec-WebSocket-Protocol", chosen),
-            ]
-        default: throw .badRequest("Upgrade request required")
+            self.headers = offer.answer(chosen)
         }
     }
 

@@ -1,4 +1,5 @@
 import Cluster
+import Kernel
 
 /// One container of a pod, with what became of it so far.
 struct ContainerRecord {
@@ -23,6 +24,8 @@ struct ContainerRecord {
     var run: String?
     var id = ""
     var log: ContainerLog?
+    /// Where what is attached sends input, with a terminal its near end; nil when there is none, or no more.
+    var input: Descriptor?
     var formerLog: ContainerLog?
     /// Whether it is to run no more.
     var done = false

@@ -22,8 +22,12 @@ package struct NodeContext: Sendable {
         @Sendable (
             _ namespace: String, _ account: String, _ audiences: [String], _ seconds: Int, _ pod: String, _ uid: String
         ) throws(StatusError) -> String
+    /// The longest life of a token, in seconds, if something bounds it.
+    package let tokenLifetime: @Sendable () -> Int64?
     /// Threads for calls that block.
     package let threads: NIOThreadPool
+    /// Where Services lead at present.
+    package let endpoints = AppliedEndpoints()
 
     /// All parts by hand.
     package init(
@@ -33,6 +37,7 @@ package struct NodeContext: Sendable {
         images: ImageTable,
         logs: String?,
         threads: NIOThreadPool = .singleton,
+        tokenLifetime: @escaping @Sendable () -> Int64? = { nil },
         token:
             @escaping @Sendable (String, String, [String], Int, String, String) throws(StatusError) -> String
     ) {
@@ -42,6 +47,7 @@ package struct NodeContext: Sendable {
         self.images = images
         self.logs = logs
         self.threads = threads
+        self.tokenLifetime = tokenLifetime
         self.token = token
     }
 

@@ -87,7 +87,13 @@ extension PodWorker {
         self.containers[index].id = "sandbox://" + Identifiers.uid().filter { $0 != "-" }
         let now = Timestamp.seconds()
         do throws(RuntimeError) {
-            try await self.start(sandbox, spec, try log.open())
+            let ends = try log.open(
+                input: record.spec["stdin"]?.bool ?? false,
+                terminal: record.spec["tty"]?.bool ?? false
+            )
+            spec.terminal = record.spec["tty"]?.bool ?? false
+            self.containers[index].input = ends.input
+            try await self.start(sandbox, spec, ends.process)
         } catch {
             let message = "failed to start container: \(error)"
             self.events.record(self.pod, "Failed", "Error: \(message)", warning: true, field: self.field(index))
@@ -189,7 +195,7 @@ extension PodWorker {
         withExtendedLifetime(descriptors) {}
     }
 
-    private func plan(
+    func plan(
         _ container: JSONValue,
         _ image: ImageTable.Image,
         _ run: String
@@ -232,6 +238,7 @@ extension PodWorker {
         let spec = self.containers[index].spec
         let tellsLog = spec["terminationMessagePolicy"]?.string == "FallbackToLogsOnError" && exit.status != 0
         self.containers[index].run = nil
+        self.containers[index].input = nil
         self.containers[index].ready = false
         self.containers[index].started = false
         self.containers[index].state = .terminated(

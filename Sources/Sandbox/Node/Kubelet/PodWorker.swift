@@ -246,9 +246,20 @@ actor PodWorker {
         for task in self.tasks { task.cancel() }
     }
 
+    /// Waits, not for long, until no Service leads to the pod any more: on a real node the way from the deletion to the signal
+    /// takes longer than that to the rules, while here both are a matter of milliseconds.
+    private func leaveServices() async {
+        guard let address = self.address?.description, !self.hostNetwork else { return }
+        let deadline = ContinuousClock.now + .seconds(1)
+        while self.node.endpoints.contains(address), ContinuousClock.now < deadline, !Task.isCancelled {
+            await self.sleep(0.005)
+        }
+    }
+
     /// Asks every container to end, main ones first, then makes it.
     private func stopContainers(grace: Int64, hooks: Bool) async {
         let deadline = ContinuousClock.now.advanced(by: .seconds(grace))
+        if hooks, grace > 0 { await self.leaveServices() }
         if hooks, grace > 0 {
             for record in self.containers where record.run != nil && record.part == .main {
                 await self.beforeStop(record, deadline: deadline)

@@ -52,6 +52,7 @@ package struct ServiceProxy: Sendable {
                 rules = nil
             } else {
                 rules = next
+                self.node.endpoints.set(next)
             }
         }
         withExtendedLifetime(subscriptions) {}

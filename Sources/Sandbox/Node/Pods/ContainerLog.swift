@@ -20,11 +20,24 @@ final class ContainerLog: Sendable {
     /// The size at which the file is set aside as `.1` and begun anew.
     static let fileBound = 10 << 20
 
+    /// Where the raw output goes beside the log: pipes whose reader may be slow, or gone.
+    private struct Tap {
+        let output: Descriptor?
+        let error: Descriptor?
+    }
+
+    /// A process's three descriptors, and the end that its input is written to.
+    struct Ends {
+        let process: [Descriptor]
+        let input: Descriptor?
+    }
+
     private struct State {
         var lines: Deque<Line> = []
         var size = 0
         var ended = false
         var followers: [Int: AsyncStream<Line>.Continuation] = [:]
+        var taps: [Int: Tap] = [:]
         var next = 0
     }
 
@@ -39,17 +52,29 @@ final class ContainerLog: Sendable {
         }
     }
 
-    /// Standard input (empty), output and error for a process; what it writes is the log's until all ends are closed.
+    /// Standard input, output and error for a process; what it writes is the log's until all ends are closed.
     ///
-    /// The caller lets go of the descriptors once the process has them.
-    func open() throws(RuntimeError) -> [Descriptor] {
+    /// The input is empty unless it is asked for. The caller lets go of the process's descriptors once the process has them.
+    func open(input wanted: Bool = false, terminal: Bool = false) throws(RuntimeError) -> Ends {
         do throws(SystemError) {
-            let input = try Descriptor.open("/dev/null", flags: O_RDONLY)
+            if terminal {
+                let pair = try PseudoTerminal.open()
+                let reader = [pair.near]
+                pthread_detach(try DedicatedThread.start { [self] in self.read(reader) })
+                return Ends(process: [pair.far, pair.far, pair.far], input: try pair.near.duplicate())
+            }
+            let input = wanted ? try Descriptor.pipe() : nil
             let output = try Descriptor.pipe()
             let error = try Descriptor.pipe()
             let readers = [output.reading, error.reading]
             pthread_detach(try DedicatedThread.start { [self] in self.read(readers) })
-            return [input, output.writing, error.writing]
+            let reading: Descriptor
+            if let input {
+                reading = input.reading
+            } else {
+                reading = try Descriptor.open("/dev/null", flags: O_RDONLY)
+            }
+            return Ends(process: [reading, output.writing, error.writing], input: input?.writing)
         } catch {
             throw RuntimeError(error.description, code: 0)
         }
@@ -71,6 +96,7 @@ final class ContainerLog: Sendable {
                     if !partial[index].isEmpty { self.add([partial[index]], &file, error: index == 1) }
                     continue
                 }
+                self.tap(buffer[..<count], error: index == 1)
                 var lines: [[UInt8]] = []
                 var start = 0
                 for position in 0..<count where buffer[position] == 10 {
@@ -89,11 +115,33 @@ final class ContainerLog: Sendable {
         }
         let followers = self.state.withLock { state in
             state.ended = true
+            state.taps = [:]
             defer { state.followers = [:] }
             return Array(state.followers.values)
         }
         // Ending one calls its `onTermination`, which takes the lock.
         for follower in followers { follower.finish() }
+    }
+
+    /// Copies what comes from now on into pipes, until the log ends or nobody reads them.
+    ///
+    /// A reader that is too slow misses what does not fit.
+    func tap(output: Descriptor?, error: Descriptor?) {
+        for pipe in [output, error].compactMap({ $0 }) { try? pipe.setNonBlocking(true) }
+        self.state.withLock { state in
+            guard !state.ended else { return }
+            state.next += 1
+            state.taps[state.next] = Tap(output: output, error: error)
+        }
+    }
+
+    private func tap(_ bytes: ArraySlice<UInt8>, error: Bool) {
+        let taps = self.state.withLock { $0.taps }
+        for (id, tap) in taps {
+            guard let pipe = error ? tap.error : tap.output else { continue }
+            let count = bytes.withUnsafeBytes { write(pipe.rawValue, $0.baseAddress, $0.count) }
+            if count < 0, errno == EPIPE { _ = self.state.withLock { $0.taps.removeValue(forKey: id) } }
+        }
     }
 
     private func add(_ texts: [[UInt8]], _ file: inout FileWriter, error: Bool) {

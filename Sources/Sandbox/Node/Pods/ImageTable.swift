@@ -48,7 +48,11 @@ package struct ImageTable: Sendable {
     /// The name without Docker Hub's registry and without a digest.
     private static func plain(_ name: String) -> String {
         var name = name[...]
-        for prefix in ["docker.io/library/", "docker.io/", "library/"] where name.hasPrefix(prefix) {
+        let hub = [
+            "localhost/", "index.docker.io/library/", "index.docker.io/", "docker.io/library/", "docker.io/",
+            "library/",
+        ]
+        for prefix in hub where name.hasPrefix(prefix) {
             name = name.dropFirst(prefix.count)
         }
         if let at = name.firstIndex(of: "@") { name = name[..<at] }

@@ -11,12 +11,20 @@ final class APIFixture: Sendable {
     let authority: CertificateAuthority
     let listener: APIListener
     let directory: URL
+    let faults: FaultInjector
     /// The administrator's kubeconfig; contexts `admin`, `jane` (token `jane-token`) and `late` (an expired token).
     var kubeconfig: String { self.directory.appendingPathComponent("config").path }
     var url: String { "https://127.0.0.1:\(self.listener.port)" }
 
-    private init(api: ObjectAPI, authority: CertificateAuthority, listener: APIListener, directory: URL) {
+    private init(
+        api: ObjectAPI,
+        authority: CertificateAuthority,
+        listener: APIListener,
+        directory: URL,
+        faults: FaultInjector
+    ) {
         self.api = api
+        self.faults = faults
         self.authority = authority
         self.listener = listener
         self.directory = directory
@@ -39,8 +47,9 @@ final class APIFixture: Sendable {
         )
         let api = ObjectAPI(store: ObjectStore(), access: access, authorityPEM: authority.certificatePEM)
         let identity = try authority.issue(commonName: "kube-apiserver", ipAddresses: ["127.0.0.1"])
+        let faults = FaultInjector()
         let listener = try await APIListener.start(
-            server: APIServer(api: api, access: access),
+            server: APIServer(api: api, access: access, faults: faults),
             host: "127.0.0.1",
             port: 0,
             tls: try APIListener.tls(identity: identity, authorityPEM: authority.certificatePEM)
@@ -50,7 +59,13 @@ final class APIFixture: Sendable {
         api.tokens.add(token: "late-token", user: UserInfo(name: "late"), expires: 1)
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("api-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let fixture = APIFixture(api: api, authority: authority, listener: listener, directory: directory)
+        let fixture = APIFixture(
+            api: api,
+            authority: authority,
+            listener: listener,
+            directory: directory,
+            faults: faults
+        )
         defer { try? FileManager.default.removeItem(at: directory) }
         do {
             try fixture.writeKubeconfig()

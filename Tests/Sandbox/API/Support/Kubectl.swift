@@ -14,6 +14,8 @@ struct Kubectl {
     }
 
     let kubeconfig: String
+    /// Added to the process's own.
+    var environment: [String: String] = [:]
 
     /// Runs it to its end.
     func callAsFunction(_ arguments: String..., input: String? = nil) async throws -> Result {
@@ -44,6 +46,7 @@ struct Kubectl {
         // A cache of its own: what one server said must not be believed of another.
         let cache = URL(fileURLWithPath: self.kubeconfig).deletingLastPathComponent().path
         process.environment = ["HOME": cache, "PATH": "/usr/bin:/bin", "KUBECACHEDIR": cache + "/cache"]
+            .merging(self.environment) { _, new in new }
         return process
     }
 
