@@ -11,7 +11,8 @@ POST /echo        the body
 POST /ask         {"url", "method", "seconds", "headers"}: a request from here; {"status", "body", "error", "seconds"}
 POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds"}: bytes sent from here; {"data", "error"}
 POST /load        {"url", "pause"}: begins to ask that again and again
-GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed": [[time, seconds, error]…]}
+GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed": [[time, seconds, error]…],
+                  "turns": [[time, NAME]…]: when somebody else began to answer; times are those at which requests began}
 POST /load/stop   ends it, and answers as GET /load
 """
 
@@ -75,7 +76,7 @@ class Load:
 
     def __init__(self, url, pause, seconds=10):
         self.url, self.pause, self.seconds = url, pause, seconds
-        self.asked, self.by, self.failed = 0, {}, []
+        self.asked, self.by, self.failed, self.turns = 0, {}, [], []
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self.go, daemon=True)
@@ -93,10 +94,13 @@ class Load:
                 else:
                     by = json.loads(answer["body"])["by"]
                     self.by[by] = self.by.get(by, 0) + 1
+                    if not self.turns or self.turns[-1][1] != by:
+                        self.turns.append([round(at, 3), by])
 
     def report(self):
         with self.lock:
-            return {"asked": self.asked, "by": dict(self.by), "failed": list(self.failed)}
+            report = {"asked": self.asked, "by": dict(self.by)}
+            return {**report, "failed": list(self.failed), "turns": list(self.turns)}
 
     def stop(self):
         self.stopping.set()
