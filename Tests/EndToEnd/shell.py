@@ -70,6 +70,14 @@ def expect(condition, what):
         raise Failure(str(what))
 
 
+def shortened(text, lines=30):
+    """The first and the last lines of a long text."""
+    found = text.strip().splitlines()
+    if len(found) > lines:
+        found[lines // 3 : len(found) - lines * 2 // 3] = [f"… ({len(found) - lines} lines)"]
+    return "\n".join(found)
+
+
 class Result:
     """What a command printed and returned."""
 
@@ -77,7 +85,8 @@ class Result:
         self.command, self.code, self.out, self.err, self.seconds = command, code, out, err, seconds
 
     def __str__(self):
-        return f"{' '.join(self.command)}\n  exit {self.code}\n  out: {self.out.strip()}\n  err: {self.err.strip()}"
+        out, err = shortened(self.out), shortened(self.err)
+        return f"{' '.join(self.command)}\n  exit {self.code}\n  out: {out}\n  err: {err}"
 
     def ok(self):
         if self.code != 0:
@@ -120,7 +129,8 @@ def run(command, seconds=60, env=None, stdin=None, cwd=None):
     except subprocess.TimeoutExpired:
         child.kill()
         out, err = child.communicate()
-        text = f"out: {out.decode(errors='replace')}\n  err: {err.decode(errors='replace')}"
+        out, err = (shortened(text.decode(errors="replace")) for text in (out, err))
+        text = f"out: {out}\n  err: {err}"
         raise Failure(f"no end within {seconds} s: {' '.join(command)}\n  {text}")
     finally:
         _children.discard(child)
