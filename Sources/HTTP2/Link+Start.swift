@@ -120,7 +120,8 @@ extension Link {
         )
         try? options.setOption(
             .recvAllocator,
-            value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 32 << 10, maximum: 256 << 10)
+            // A channel keeps its buffer: a link that carries a few messages only stays small.
+            value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 4 << 10, maximum: 256 << 10)
         )
     }
 }

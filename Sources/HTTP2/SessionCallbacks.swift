@@ -186,10 +186,11 @@ private let onError: nghttp2_error_callback2 = { _, _, text, count, data in
     return ok
 }
 
-private let frameLength: nghttp2_data_source_read_length_callback = { _, _, _, connection, stream, frameSize, data in
+private let frameLength: nghttp2_data_source_read_length_callback = { _, _, id, connection, stream, frameSize, data in
     guard let me = session(data) else { return 1 }
-    let ours = me._withUnsafeGuaranteedRef { $0.configuration.frameSize }
-    return max(1, min(Int(connection), Int(stream), Int(frameSize), ours))
+    // Not more than there is: nghttp2 makes room for so much, and keeps it for the life of the connection.
+    let (ours, queued) = me._withUnsafeGuaranteedRef { ($0.configuration.frameSize, $0.record(id)?.queuedBytes ?? 0) }
+    return max(1, min(Int(connection), Int(stream), Int(frameSize), ours, queued))
 }
 
 private let readData: nghttp2_data_source_read_callback = { _, id, _, length, flags, source, data in
