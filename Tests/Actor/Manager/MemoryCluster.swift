@@ -30,6 +30,17 @@ actor MemoryCluster: ManagedCluster {
         pods[key] = names.map { PodFacts(name: $0, ready: true, terminating: false, hasAgent: hasAgent) }
     }
 
+    /// From now on it knows nothing.
+    func clear() {
+        workloads = []
+        services = []
+        pods = [:]
+    }
+
+    func set(_ info: ClusterInfo) {
+        self.info = info
+    }
+
     func setPods(_ name: String, _ list: [PodFacts]) {
         pods[WorkloadKey(kind: "Deployment", name: name, namespace: "default")] = list
     }

@@ -12,6 +12,9 @@ actor Peer {
     private(set) var phases: [String] = []
     private(set) var attachments: [String: Attachment] = [:]
     private(set) var removed: [String] = []
+    /// Why they have been removed.
+    private(set) var reasons: [String] = []
+    private(set) var domain = ""
     private(set) var beats: [UInt64] = []
     private var watchers: [CheckedContinuation<Void, Never>] = []
     private let isAgent: Bool
@@ -38,12 +41,16 @@ actor Peer {
             case .heartbeat(let beat): beats.append(beat.sequence)
             case .attachmentChange(let change):
                 attachments[change.attachment.id] = change.removed ? nil : change.attachment
-                if change.removed { removed.append(change.attachment.spec.name) }
+                if change.removed {
+                    removed.append(change.attachment.spec.name)
+                    reasons.append(change.attachment.message)
+                }
                 if isAgent, !change.removed {
                     let report = AgentReport(attachmentID: change.attachment.id, state: .active)
                     await manager.take(.agentReport(report), from: session)
                 }
-            case .welcome, .clusterInfo, .unknown: break
+            case .clusterInfo(let info): domain = info.clusterDomain
+            case .welcome, .unknown: break
             }
             for watcher in watchers { watcher.resume() }
             watchers = []
