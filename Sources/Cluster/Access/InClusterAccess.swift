@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 extension ClusterAccess {
     /// Where the kubelet mounts a pod's service account.
     package static let serviceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -22,22 +20,22 @@ extension ClusterAccess {
                 description: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is not a pod"
             )
         }
-        guard let authorities = FileManager.default.contents(atPath: directory + "/ca.crt") else {
+        guard let authorities = FileContents.read(directory + "/ca.crt") else {
             throw CredentialError(
                 description: "\(directory)/ca.crt cannot be read; the pod needs a mounted service account token"
             )
         }
-        guard FileManager.default.fileExists(atPath: directory + "/token") else {
+        guard FileContents.exists(directory + "/token") else {
             throw CredentialError(
                 description: "\(directory)/token is missing; the pod needs a mounted service account token"
             )
         }
-        let namespace = FileManager.default.contents(atPath: directory + "/namespace")
+        let namespace = FileContents.read(directory + "/namespace")
             .map { String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace } }
         let bracketed = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         do throws(ClusterEndpoint.Failure) {
             return ClusterAccess(
-                endpoint: try ClusterEndpoint(url: "https://\(bracketed):\(port)", authorities: [UInt8](authorities)),
+                endpoint: try ClusterEndpoint(url: "https://\(bracketed):\(port)", authorities: authorities),
                 credentials: TokenFileCredentialSource(path: directory + "/token"),
                 namespace: namespace.flatMap { $0.isEmpty ? nil : $0 } ?? "default"
             )

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Synchronization
 
 /// A bearer token in a file that others rotate (the kubelet does): read again after ``lifetime``, and after a refusal.
@@ -31,7 +30,7 @@ package final class TokenFileCredentialSource: CredentialSource {
             credential.token = cached.token
             return credential
         }
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = FileContents.read(path) else {
             throw CredentialError(description: "the token file \(path) cannot be read; make sure that it exists")
         }
         guard let token = Self.token(in: data) else {
@@ -42,7 +41,7 @@ package final class TokenFileCredentialSource: CredentialSource {
         return credential
     }
 
-    private static func token(in data: Data) -> String? {
+    private static func token(in data: [UInt8]) -> String? {
         let text = String(decoding: data, as: UTF8.self)
         let token = text.drop(while: \.isWhitespace).prefix(while: { !$0.isWhitespace })
         return token.isEmpty || token.utf8.count > 1 << 16 ? nil : String(token)

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// What the API server asks an admission webhook: `AdmissionReview.request` of `admission.k8s.io/v1`.
 package struct AdmissionRequest: Sendable, Hashable {
     /// The apiVersion that is understood.

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// What an admission webhook answers.
 package struct AdmissionResponse: Sendable, Hashable {
     package var allowed: Bool
@@ -25,7 +23,7 @@ package struct AdmissionResponse: Sendable, Hashable {
         var response: JSONValue = ["uid": .string(uid), "allowed": .bool(allowed)]
         if allowed, let patch, !patch.isEmpty {
             response["patchType"] = "JSONPatch"
-            response["patch"] = .string(Data(patch.json.serialized()).base64EncodedString())
+            response["patch"] = .string(Base64.encode(patch.json.serialized()))
         }
         if !warnings.isEmpty { response["warnings"] = .array(warnings.map { .string(Self.headerText($0)) }) }
         if let message { response["status"] = ["code": 403, "message": .string(message)] }

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// Tells the API server whose certificates the webhook shows.
 package enum WebhookRegistration {
     /// The name of the MutatingWebhookConfiguration, unless `TELEPRESENCE_WEBHOOK_NAME` gives another.
@@ -17,7 +15,7 @@ package enum WebhookRegistration {
     ///   - authority: the CA certificate, PEM.
     /// - Returns: The patch, or nil when everything is as it should be.
     package static func patch(configuration: JSONValue, authority: [UInt8]) -> JSONValue? {
-        let bundle = JSONValue.string(Data(authority).base64EncodedString())
+        let bundle = JSONValue.string(Base64.encode(authority))
         guard let old = configuration["webhooks"]?.array, !old.isEmpty else { return nil }
         let new = old.map { webhook in
             var webhook = webhook

@@ -1,6 +1,6 @@
-import FoundationEssentials
 import Glibc
 import Host
+import Kernel
 import Logging
 
 /// `traffic`: what runs in the cluster.
@@ -44,7 +44,7 @@ struct Main {
 
     private static func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        let environment = ProcessInfo.processInfo.environment
+        let environment = ProgramEnvironment.current
         let text = environment["TELEPRESENCE_LOG_LEVEL"] ?? environment["LOG_LEVEL"] ?? ""
         if let level = Logger.Level(rawValue: text) {
             logger.logLevel = level

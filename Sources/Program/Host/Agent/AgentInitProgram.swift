@@ -1,5 +1,4 @@
 internal import Cluster
-internal import FoundationEssentials
 internal import Kernel
 package import Logging
 
@@ -17,7 +16,7 @@ package enum AgentInitProgram {
             return 64
         }
         let name = Cluster.PortRedirect.environmentName
-        let text = ProcessInfo.processInfo.environment[name] ?? ""
+        let text = ProgramEnvironment.current[name] ?? ""
         guard let redirects = Cluster.PortRedirect.parse(text) else {
             logger.error("the list of redirects is wrong", metadata: ["variable": "\(name)", "value": "\(text)"])
             return 65

@@ -1,7 +1,7 @@
 import Actor
 import Cluster
-import FoundationEssentials
 import Glibc
+import Kernel
 package import Logging
 import Message
 import NIOCore
@@ -21,7 +21,7 @@ package enum AgentProgram {
             return 64
         }
         do {
-            try await run(ProcessInfo.processInfo.environment, logger: logger)
+            try await run(ProgramEnvironment.current, logger: logger)
             return 0
         } catch {
             logger.error("the agent cannot serve", metadata: ["reason": "\(error)"])

@@ -1,5 +1,4 @@
 internal import Cluster
-internal import FoundationEssentials
 
 /// `traffic ready [FILE]`: the agent's readiness probe.
 package enum AgentReadyProgram {
@@ -8,6 +7,6 @@ package enum AgentReadyProgram {
     /// - Parameter arguments: the words after `ready`: the file that the agent makes once it serves.
     /// - Returns: 0 when the file is there, else 1.
     package static func main(_ arguments: [String]) -> Int32 {
-        FileManager.default.fileExists(atPath: arguments.first ?? AgentEnvironment.readyFile) ? 0 : 1
+        FileContents.exists(arguments.first ?? AgentEnvironment.readyFile) ? 0 : 1
     }
 }

@@ -1,6 +1,6 @@
 import Actor
 import Cluster
-import FoundationEssentials
+import Kernel
 package import Logging
 import Message
 import NIOCore
@@ -33,7 +33,7 @@ package enum ManagerProgram {
             return 64
         }
         do {
-            try await run(ProcessInfo.processInfo.environment, logger: logger)
+            try await run(ProgramEnvironment.current, logger: logger)
             return 0
         } catch {
             logger.error("the manager cannot serve", metadata: ["reason": "\(error)"])
@@ -158,6 +158,6 @@ package enum ManagerProgram {
     }
 
     private static func text(of path: String) -> String {
-        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        FileContents.read(path).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

@@ -1,5 +1,4 @@
 import Actor
-import FoundationEssentials
 import Glibc
 import Kernel
 import Logging
@@ -23,7 +22,7 @@ final class IsolatedDevice: WorkstationDevice {
         lost: @escaping @Sendable (String) -> Void
     ) async throws(DaemonFailure) -> DeviceParts {
         // The workstation's own resolvers, as they are outside the namespaces.
-        let text = (try? String(contentsOf: URL(filePath: "/etc/resolv.conf"), encoding: .utf8)) ?? ""
+        let text = SmallFile.text("/etc/resolv.conf")
         let made: IsolatedNetwork
         do throws(IsolationError) {
             made = try IsolatedNetwork.start(executable: "/proc/self/exe")

@@ -1,7 +1,6 @@
 import Actor
 import Call
 import Cluster
-import FoundationEssentials
 import Glibc
 import HTTP2
 import Logging

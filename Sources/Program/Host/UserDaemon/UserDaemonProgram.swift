@@ -1,6 +1,5 @@
 import Actor
 import Call
-import FoundationEssentials
 import Glibc
 import HTTP2
 import Kernel
@@ -25,7 +24,7 @@ package enum UserDaemonProgram {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "userd")
         logger.logLevel =
-            ProcessInfo.processInfo.environment["TELEPRESENCE_LOG_LEVEL"]
+            ProgramEnvironment.current["TELEPRESENCE_LOG_LEVEL"]
             .flatMap(Logger.Level.init(rawValue:)) ?? .info
         do {
             try await run(socket: socket, accessSource: accessSource, logger: logger)
