@@ -90,8 +90,27 @@ let package = Package(
         .target(name: "Kubeconfig", dependencies: ["Cluster", "TLS", yams], swiftSettings: safe),
         .target(name: "Actor", dependencies: ["Message", deque, logging], swiftSettings: safe),
         .target(
+            name: "Installation",
+            dependencies: ["Cluster", "Kubeconfig", yams],
+            // Links to k8s/: what kubectl applies is what the binary carries.
+            exclude: ["Resources/base/kustomization.yaml", "Resources/client/kustomization.yaml"],
+            resources: [
+                .embedInCode("Resources/base/namespace.yaml"),
+                .embedInCode("Resources/base/rbac.yaml"),
+                .embedInCode("Resources/base/deployment.yaml"),
+                .embedInCode("Resources/base/services.yaml"),
+                .embedInCode("Resources/base/webhook.yaml"),
+                .embedInCode("Resources/client/client.yaml"),
+                .embedInCode("Resources/values.yaml"),
+                .embedInCode("Resources/values.schema.json"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "CommandLine",
-            dependencies: ["Call", "Message", "HTTP2", "Kernel", arguments, nioCore, nioPosix, logging],
+            dependencies: [
+                "Call", "Message", "HTTP2", "Kernel", "Installation", arguments, nioCore, nioPosix, logging,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -187,6 +206,12 @@ let package = Package(
             name: "ActorTests",
             dependencies: ["Actor", "Message", logging],
             path: "Tests/Actor",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "InstallationTests",
+            dependencies: ["TestSupport", "Installation", "Cluster"],
+            path: "Tests/Installation",
             swiftSettings: settings
         ),
         .testTarget(

@@ -11,6 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "Tests", "EndToEnd")]
 
+import memory  # noqa: E402
 import path  # noqa: E402
 import registry  # noqa: E402
 from lab import ROOT, Failure, Lab  # noqa: E402
@@ -18,7 +19,7 @@ from report import Report  # noqa: E402
 from run import install  # noqa: E402
 
 #: Benchmarks in the lab: modules with a NAME, a text and `run(lab, report, load, rounds)`.
-IN_LAB = [path]
+IN_LAB = [path, memory]
 #: All of them; `registry` needs no lab.
 BENCHES = [*IN_LAB, registry]
 
@@ -29,6 +30,7 @@ def main():
     arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "bench-logs"))
     arguments.add_argument("--json", action="store_true", help="one JSON object a line")
     arguments.add_argument("--rounds", type=int, default=3, help="medians are taken of so many (default: 3)")
+    arguments.add_argument("--against", metavar="DIR", help="where another build of traffic is, for the benchmark memory")
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("--workstations", type=int, default=1000, help="of the registry (default: 1000)")
     arguments.add_argument("--agents", type=int, default=20000, help="of the registry (default: 20000)")
@@ -61,9 +63,12 @@ def main():
 def measure_in_lab(options, benches, report, rounds):
     """Those that need a cluster, a workstation and an Internet."""
     lab = Lab(options.binaries, options.logs)
+    lab.other = options.against
     try:
+        if lab.other:
+            memory.check(lab.other)
         lab.open()
-        lab.start_sandbox()
+        lab.start_sandbox(*(["--image", f"other/traffic={lab.other}"] if lab.other else []))
         install(lab)
         for bench in benches:
             bench.run(lab, report, lab.binary("bench-load"), rounds)

@@ -54,3 +54,19 @@ def rss(pids):
         except (OSError, StopIteration):
             pass
     return total / 1024
+
+
+def memory(pid):
+    """MiB of a process that are resident, that no file backs, and that it alone has; and its threads."""
+    values = {}
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            name, _, rest = line.partition(":")
+            if rest.endswith("kB\n"):
+                values[name] = int(rest.split()[0]) / 1024
+    return {
+        "rss": values["Rss"],
+        "anonymous": values["Anonymous"],
+        "private": values["Private_Clean"] + values["Private_Dirty"],
+        "threads": len(os.listdir(f"/proc/{pid}/task")),
+    }

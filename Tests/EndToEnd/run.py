@@ -15,11 +15,13 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import connect  # noqa: E402
 import errors  # noqa: E402
+import installation  # noqa: E402
 import intercept  # noqa: E402
 import life  # noqa: E402
 from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
 
-SUITES = [errors, connect, intercept, life]
+# The last one takes the traffic manager away.
+SUITES = [errors, connect, intercept, life, installation]
 
 
 def scenarios():

@@ -42,10 +42,11 @@ struct Layer: Sendable, CustomTestStringConvertible {
             foreign: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "Logging"]
         ),
         Layer("Kubeconfig", own: ["Cluster", "TLS"], foreign: ["Yams"]),
+        Layer("Installation", own: ["Cluster", "Kubeconfig"], foreign: ["Yams"]),
         Layer("Actor", own: ["Message"], foreign: ["DequeModule", "Logging"]),
         Layer(
             "CommandLine",
-            own: ["Call", "Message", "HTTP2", "Kernel"],
+            own: ["Call", "Message", "HTTP2", "Kernel", "Installation"],
             foreign: ["NIOCore", "NIOPosix", "ArgumentParser", "Logging"]
         ),
         Layer(

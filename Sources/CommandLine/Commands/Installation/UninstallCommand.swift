@@ -1,0 +1,43 @@
+package import ArgumentParser
+import Installation
+
+/// `telepresence uninstall` (also `helm uninstall`): removes the traffic manager and its agents.
+package struct UninstallCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "uninstall",
+        abstract: "Remove the traffic manager and its agents from a cluster.",
+        discussion: """
+            Says what it will do and does it: the webhook goes first, then pods with an agent are replaced, as their
+            disruption budgets allow, then everything that the installation made, and the namespace if it made that
+            and nothing else is in it.
+
+            Exit status: as for `telepresence install`; 2 when something is still going at the end.
+            """
+    )
+
+    @OptionGroup package var global: GlobalOptions
+    @OptionGroup var cluster: ClusterOptions
+    @OptionGroup var waiting: WaitOptions
+
+    @Flag(help: "Say what would be done, and change nothing.")
+    var dryRun = false
+
+    package init() {}
+
+    package func run() async throws {
+        try await global.run { terminal in
+            try await cluster.with(terminal) { installer in
+                let plan = try await installer.removalPlan()
+                if dryRun {
+                    terminal.clear()
+                    return terminal.result(
+                        global.format == .json ? try OutputFormat.json(RemovalOutput(plan)) : plan.text
+                    )
+                }
+                if global.format == .default { terminal.note(plan.text) }
+                let outcome = try await installer.remove(plan, limit: try waiting.limit())
+                try terminal.report(outcome, action: "Uninstalled", global.format)
+            }
+        }
+    }
+}
