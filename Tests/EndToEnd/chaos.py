@@ -9,7 +9,7 @@ between them owners change their minds. After each one everything must recover b
 What a lost request is: the cluster's requests have somebody who can answer at any time, the workstation's handler or, where it
 cannot be reached, the app. So a request of the cluster may fail only when it was under way on something that was cut just
 then: on the cable, in the manager's relay, in a pod that was deleted. Those are counted and told by kind. All others are
-failures, and so is a change of who answers at a time when nothing was disturbed. Requests of the workstation's programs have no way
+failures, and so is a change of who answers where nothing that carries requests was disturbed. Requests of the workstation's programs have no way
 into the cluster while the cable is cut; outside of that they are held to the same.
 """
 
@@ -100,8 +100,8 @@ def tap(name):
 class Window:
     """A disturbance: when it was, which requests it may have cost, and when everything was as before."""
 
-    def __init__(self, kind, apps=None, cuts=False, outbound=False):
-        self.kind, self.apps, self.cuts, self.outbound = kind, apps, cuts, outbound
+    def __init__(self, kind, apps=None, cuts=False, outbound=False, turns=True):
+        self.kind, self.apps, self.cuts, self.outbound, self.turns = kind, apps, cuts, outbound, turns
         self.begin, self.gone, self.end = time.time(), None, None
 
     def explains(self, app, began, ended):
@@ -245,7 +245,7 @@ class Chaos:
 
     def throttled(self):
         """The API server answers many requests with 429."""
-        window = self.window("API server says 429")
+        window = self.window("API server says 429", turns=False)
         self.fault("--throttle", "0.7", "--retry-after", "1", "--only", "system:serviceaccount", "--only", "telepresence")
         time.sleep(self.random.uniform(2, 6))
         run(self.fault_words("clear")).ok()
@@ -261,7 +261,7 @@ class Chaos:
 
     def tokens(self):
         """Every service account token issued so far is invalid at once."""
-        window = self.window("tokens expired")
+        window = self.window("tokens expired", turns=False)
         self.fault("--expire-tokens", "--cut-watches")
         return window
 
@@ -350,7 +350,7 @@ class Chaos:
                 else:
                     lost.append(f"{at - self.began:.2f} {name}: {error} after {seconds} s")
             for at, by in report["turns"][1:]:
-                if not any(window.covers(at, at) for window in self.windows):
+                if not any(window.turns and window.covers(at, at) for window in self.windows):
                     lost.append(f"{at - self.began:.2f} {name}: answered by {by} while nothing was disturbed")
         self.outbound.stdin.close()
         outbound = json.loads(self.outbound.stdout.readline())

@@ -18,6 +18,13 @@ struct DeploymentController: Sendable {
         loop.watchOwn(.deployments)
         loop.watchOwned(.replicaSets, by: .deployments)
         loop.watchOrphans(.replicaSets)
+        // With strategy Recreate the end of the last old pod lets the new ones begin; its set is counted without it before that.
+        loop.watch(.pods) { event in
+            guard event.change == .deleted, let owner = event.object.controller?["name"]?.string,
+                let dash = owner.lastIndex(of: "-")
+            else { return [] }
+            return [ObjectKey(namespace: event.object.namespace, name: String(owner[..<dash]))]
+        }
         await loop.run { key throws(StatusError) in
             if key.name.isEmpty { return loop.addAll(.deployments, in: key.namespace, of: self.api.store) }
             try await self.reconcile(key, loop)
