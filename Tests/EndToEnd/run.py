@@ -18,10 +18,11 @@ import errors  # noqa: E402
 import installation  # noqa: E402
 import intercept  # noqa: E402
 import life  # noqa: E402
+import registry  # noqa: E402
 from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
 
 # The last one takes the traffic manager away.
-SUITES = [errors, connect, intercept, life, installation]
+SUITES = [errors, connect, intercept, life, registry, installation]
 
 
 def scenarios():
