@@ -23,6 +23,7 @@ struct RetryMachine {
     ///   - repeatable: doing it twice does no harm.
     ///   - remaining: what is left of the request's time.
     ///   - jitter: a random number from 0 to 1.
+    /// - Returns: seconds to wait before the next try; nil when there is to be none.
     mutating func onStatus(
         _ status: Int,
         retryAfter: Double?,
