@@ -17,6 +17,10 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
         var body: [UInt8] = []
     }
 
+    /// How long, and how far, a client may go on sending after its last answer.
+    private static let lingerTime = TimeAmount.seconds(2)
+    private static let discardLimit = 32 << 20
+
     private struct Answer {
         var status: HTTPResponseStatus
         var type = "text/plain; charset=utf-8"
@@ -45,6 +49,8 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     /// Counts the reviews, so that a late answer is not taken for that of the next one.
     private var turn = 0
     private var waiting = false
+    /// Bytes that came after the last answer, which nobody reads; nil before it.
+    private var discarded: Int?
 
     init(limits: AdmissionServer.Limits, logger: Logger, handler: @escaping AdmissionServer.Handler) {
         self.limits = limits
@@ -120,6 +126,11 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     }
 
     private func add(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        if let before = discarded {
+            discarded = before + buffer.readableBytes
+            if before > Self.discardLimit { context.close(promise: nil) }
+            return
+        }
         guard incoming?.review == true, incoming?.refusal == nil else { return }
         incoming?.body.append(contentsOf: buffer.readableBytesView)
         if incoming?.body.count ?? 0 > limits.bodySize {
@@ -131,6 +142,8 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     }
 
     private func end(_ context: ChannelHandlerContext) {
+        // Nothing is left unread: closing resets nothing.
+        if discarded != nil { return context.close(promise: nil) }
         guard let incoming else { return }
         if incoming.refusal != nil { return answerRefusal(context) }
         self.incoming = nil
@@ -216,7 +229,22 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
         guard !keepAlive else { return }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        sent.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        sent.futureResult.whenComplete { _ in
+            let (handler, context) = bound.value
+            handler.linger(context)
+        }
+    }
+
+    /// Ends the output, and reads on for a while without looking at it.
+    ///
+    /// A socket that is closed with unread input resets the connection, and a client that still sends would lose the answer with
+    /// it (RFC 9112 §9.6).
+    private func linger(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        discarded = 0
+        context.close(mode: .output, promise: nil)
+        timer?.cancel()
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) { context.close(promise: nil) }
     }
 }

@@ -12,7 +12,7 @@ import TestSupport
     private let folder: URL
     private let authority: String
 
-    init() throws {
+    init() async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "admission-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         authority = folder.appending(path: "ca.pem").path
@@ -21,14 +21,14 @@ import TestSupport
         let names = folder.appending(path: "names").path
         try Data("subjectAltName=DNS:agent-injector.ambassador.svc,DNS:localhost\n".utf8)
             .write(to: URL(filePath: names))
-        func openssl(_ arguments: String) throws {
-            let result = try run("openssl", arguments.split(separator: " ").map(String.init))
+        func openssl(_ arguments: String) async throws {
+            let result = try await run("openssl", arguments.split(separator: " ").map(String.init))
             try #require(result.status == 0, "\(result.errors)")
         }
         let curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-        try openssl("req -x509 \(curve) -keyout \(key) -out \(authority) -days 2 -subj /CN=test-ca")
-        try openssl("req \(curve) -keyout \(file("server.key")) -out \(request) -subj /CN=injector")
-        try openssl(
+        try await openssl("req -x509 \(curve) -keyout \(key) -out \(authority) -days 2 -subj /CN=test-ca")
+        try await openssl("req \(curve) -keyout \(file("server.key")) -out \(request) -subj /CN=injector")
+        try await openssl(
             "x509 -req -in \(request) -CA \(authority) -CAkey \(key) -CAcreateserial -days 2 "
                 + "-extfile \(names) -out \(file("server.pem"))"
         )
@@ -44,7 +44,16 @@ import TestSupport
         var errors: String
     }
 
-    private func run(_ program: String, _ arguments: [String]) throws -> Result {
+    /// Runs a program on a thread of its own: the server's handlers need those of the tests.
+    private func run(_ program: String, _ arguments: [String]) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { [folder] in
+                continuation.resume(with: Swift.Result { try Self.runToEnd(program, arguments, in: folder) })
+            }
+        }
+    }
+
+    private static func runToEnd(_ program: String, _ arguments: [String], in folder: URL) throws -> Result {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [program] + arguments
@@ -91,8 +100,8 @@ import TestSupport
     }
 
     /// What curl prints, followed by the status.
-    private func curl(_ port: Int, _ path: String, _ more: String...) throws -> (status: Int, body: String) {
-        let result = try run(
+    private func curl(_ port: Int, _ path: String, _ more: String...) async throws -> (status: Int, body: String) {
+        let result = try await run(
             "curl",
             [
                 "-sS", "--max-time", "10", "--cacert", authority, "-w", "\n%{http_code}",
@@ -105,9 +114,13 @@ import TestSupport
         return (status, String(result.output[..<end]))
     }
 
-    private func post(_ port: Int, _ body: JSONValue, path: String = "/traffic-agent?timeout=5s") throws -> JSONValue {
+    private func post(
+        _ port: Int,
+        _ body: JSONValue,
+        path: String = "/traffic-agent?timeout=5s"
+    ) async throws -> JSONValue {
         try Data(body.serialized()).write(to: URL(filePath: file("body")))
-        let answer = try curl(
+        let answer = try await curl(
             port,
             path,
             "-H",
@@ -143,7 +156,7 @@ import TestSupport
             return .allow(request.dryRun ? nil : patch, warnings: ["careful\nnow"])
         }) { _, port in
             // Large: the body comes in many pieces.
-            let answer = try post(port, review(padding: 1 << 20))
+            let answer = try await post(port, review(padding: 1 << 20))
             #expect(answer["kind"] == "AdmissionReview")
             #expect(answer["apiVersion"] == "admission.k8s.io/v1")
             let response = try #require(answer["response"])
@@ -153,7 +166,7 @@ import TestSupport
             #expect(response["warnings"] == ["careful now"])
             let text = try #require(response["patch"]?.string.flatMap { Data(base64Encoded: $0) })
             #expect(try JSONPatch(json: JSONValue.parse([UInt8](text))) == patch)
-            let dry = try post(port, review(dryRun: true))
+            let dry = try await post(port, review(dryRun: true))
             #expect(dry.at("response", "allowed") == true)
             #expect(dry.at("response", "patch") == nil)
         }
@@ -161,7 +174,7 @@ import TestSupport
 
     @Test("a handler can refuse") func refused() async throws {
         try await withServer(handler: { _ in .refuse("no") }) { _, port in
-            let response = try post(port, review())["response"]
+            let response = try await post(port, review())["response"]
             #expect(response?["allowed"] == false)
             #expect(response?["status"] == ["code": 403, "message": "no"])
         }
@@ -180,7 +193,7 @@ import TestSupport
                 throw Broken()
             }
         ) { _, port in
-            let response = try post(port, review())["response"]
+            let response = try await post(port, review())["response"]
             #expect(response?["allowed"] == true)
             #expect(response?["patch"] == nil)
             let warning = try #require(response?["warnings"]?[0]?.string)
@@ -192,9 +205,9 @@ import TestSupport
         var limits = AdmissionServer.Limits()
         limits.bodySize = 100_000
         try await withServer(limits: limits, handler: { _ in .allow() }) { _, port in
-            func post(_ body: String, type: String = "application/json", chunked: Bool = false) throws -> Int {
+            func post(_ body: String, type: String = "application/json", chunked: Bool = false) async throws -> Int {
                 try Data(body.utf8).write(to: URL(filePath: file("body")))
-                return try curl(
+                return try await curl(
                     port,
                     "/traffic-agent",
                     "-H",
@@ -210,17 +223,17 @@ import TestSupport
                 "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\"}",
             ]
             for review in reviews {
-                let status = try post(review)
+                let status = try await post(review)
                 #expect(status == 400, "\(review)")
             }
             let statuses = [
-                try post("{}", type: "text/plain"), try post(String(repeating: " ", count: 100_001)),
-                try post(String(repeating: " ", count: 200_000), chunked: true),
-                try curl(port, "/traffic-agent").status, try curl(port, "/else").status,
-                try curl(port, "/healthz", "-X", "DELETE").status,
+                try await post("{}", type: "text/plain"), try await post(String(repeating: " ", count: 100_001)),
+                try await post(String(repeating: " ", count: 200_000), chunked: true),
+                try await curl(port, "/traffic-agent").status, try await curl(port, "/else").status,
+                try await curl(port, "/healthz", "-X", "DELETE").status,
             ]
             #expect(statuses == [415, 413, 413, 405, 404, 405])
-            let health = try curl(port, "/healthz")
+            let health = try await curl(port, "/healthz")
             #expect(health == (200, "ok\n"))
         }
     }
@@ -228,7 +241,7 @@ import TestSupport
     @Test("the connection is kept for the next request") func keepAlive() async throws {
         try await withServer(handler: { _ in .allow() }) { _, port in
             let url = "https://localhost:\(port)/healthz"
-            let result = try run(
+            let result = try await run(
                 "curl",
                 ["-sS", "--max-time", "10", "--cacert", authority, "-w", "%{num_connects} ", url, url, url]
             )
@@ -242,12 +255,12 @@ import TestSupport
             try server.use(try other.issue(commonName: "x", dnsNames: ["agent-injector.ambassador.svc"]))
             let pem = file("other.pem")
             try Data(other.certificatePEM).write(to: URL(filePath: pem))
-            let result = try run(
+            let result = try await run(
                 "curl",
                 ["-sS", "--max-time", "10", "--cacert", authority, "https://localhost:\(port)/healthz"]
             )
             #expect(result.status == 60)
-            #expect(try curl(port, "/healthz", "--cacert", pem).status == 200)
+            #expect(try await curl(port, "/healthz", "--cacert", pem).status == 200)
         }
     }
 }
