@@ -24,6 +24,14 @@ struct Up: AsyncParsableCommand {
         help: ArgumentHelp("A program, or a directory of programs, that stands for an image.", valueName: "name=path")
     )
     var image: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Address of this machine on which Services of type NodePort and LoadBalancer can be reached (TCP); their status "
+                + "names it. Without it LoadBalancers stay pending.",
+            valueName: "address"
+        )
+    )
+    var publish: String?
     @Flag(help: "Go on in the background; end it with: sandbox down.")
     var detach = false
     @Flag(inversion: .prefixedNo, help: .hidden)
@@ -36,6 +44,7 @@ struct Up: AsyncParsableCommand {
         var configuration = ClusterConfiguration(state: state.path, program: Paths.program)
         configuration.address = self.address
         configuration.port = self.port
+        configuration.publish = self.publish
         configuration.images = ImageTable.standard(
             binaries: Paths.binaries,
             scripts: ImageTable.findScripts(binaries: Paths.binaries, workingDirectory: Paths.workingDirectory)

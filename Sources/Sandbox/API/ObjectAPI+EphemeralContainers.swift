@@ -12,7 +12,8 @@ extension ObjectAPI {
         dryRun: Bool = false,
         _ change: (JSONValue) throws(StatusError) -> JSONValue
     ) throws(StatusError) -> JSONValue {
-        try self.store.update(.pods, namespace: namespace, name: name, part: .whole, dryRun: dryRun) {
+        let place = self.store.find(.namespaces, name: namespace)
+        return try self.store.update(.pods, namespace: namespace, name: name, part: .whole, dryRun: dryRun) {
             old throws(StatusError) in
             let changed = try change(old)
             let version = changed.resourceVersion
@@ -23,6 +24,7 @@ extension ObjectAPI {
             pod["spec"] = PodDefaults.apply(pod["spec"] ?? .emptyObject, isTemplate: false)
             let causes = Self.check(pod, old: old)
             guard causes.isEmpty else { throw .invalid(.pods, name, causes) }
+            try PodSecurity.check(pod, namespace: place)
             return pod
         }
     }

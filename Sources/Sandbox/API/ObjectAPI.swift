@@ -68,6 +68,11 @@ package final class ObjectAPI: Sendable {
             object = try self.admit(kind, Defaults.apply(kind, changed), namespace: namespace)
         }
         try Validation.check(kind, object)
+        if kind == .pods {
+            let place = self.store.find(.namespaces, name: namespace)
+            try PodSecurity.check(object, namespace: place)
+            try LimitRanges.check(object, ranges: self.store.items(.limitRanges, namespace: namespace))
+        }
         try ResourceQuotas.check(kind, object, namespace: namespace, store: self.store)
         object.set("metadata", "managedFields", to: object.at("metadata", "managedFields"))
         self.note(nil, &object, kind, options, subresource: "")

@@ -82,7 +82,7 @@ package final class RunningCluster: Sendable {
             let kubelet = Kubelet(node: node)
             late.set(kubelet)
             let proxy = try ServiceProxy(node: node)
-            try await NodeRegistration.register(api)
+            try await NodeRegistration.register(api, published: configuration.publish)
             let injector = FaultInjector()
             let frontend = try await self.listen(
                 configuration,
@@ -101,11 +101,16 @@ package final class RunningCluster: Sendable {
             )
             try self.writeKubeconfigs(state, server: server, authority: authority, api: api)
             progress("API server on \(server)")
-            let tasks = [
+            var tasks = [
                 Task { await kubelet.run() }, Task { await Scheduler(store: store).run() }, Task { await proxy.run() },
                 Task { await Controllers(api: api).run() },
                 Task { await faults.run() },
             ]
+            if let address = configuration.publish {
+                let publisher = ServicePublisher(node: node, address: address)
+                tasks.append(Task { await publisher.run() })
+                progress("Services of type NodePort and LoadBalancer on \(address)")
+            }
             progress("Node \(NodeContext.nodeName) is ready")
             return RunningCluster(
                 server: server,

@@ -3,8 +3,8 @@ import Kernel
 
 /// The Node object, and the DNS Service that the node serves.
 enum NodeRegistration {
-    /// Makes both.
-    static func register(_ api: ObjectAPI) async throws(StatusError) {
+    /// Makes both; `published` is the node's address outside of the cluster, if it has one.
+    static func register(_ api: ObjectAPI, published: String? = nil) async throws(StatusError) {
         let now = JSONValue.string(Timestamp.now())
         let address = JSONValue.string(NodeNetwork.node.description)
         try await api.create(
@@ -32,13 +32,14 @@ enum NodeRegistration {
                 "message": .string(message), "lastTransitionTime": now, "lastHeartbeatTime": now,
             ]
         }
+        var addresses: [JSONValue] = [["type": "InternalIP", "address": address]]
+        if let published { addresses.append(["type": "ExternalIP", "address": .string(published)]) }
+        addresses.append(["type": "Hostname", "address": .string(NodeContext.nodeName)])
+        let all = JSONValue.array(addresses)
         try api.store.update(.nodes, name: NodeContext.nodeName, part: .status) { old in
             var node = old
             node["status"] = [
-                "addresses": [
-                    ["type": "InternalIP", "address": address],
-                    ["type": "Hostname", "address": .string(NodeContext.nodeName)],
-                ], "capacity": capacity, "allocatable": capacity,
+                "addresses": all, "capacity": capacity, "allocatable": capacity,
                 "conditions": [
                     condition(
                         "MemoryPressure",

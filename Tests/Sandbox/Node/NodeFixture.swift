@@ -27,11 +27,15 @@ struct NodeFixture {
         return nil
     }
 
-    static func with(_ body: (NodeFixture) async throws -> Void) async throws {
+    static func with(
+        _ change: (inout ClusterConfiguration) -> Void = { _ in },
+        _ body: (NodeFixture) async throws -> Void
+    ) async throws {
         let directory = NSTemporaryDirectory() + "sandbox-test-\(UUID().uuidString.prefix(8))"
         var configuration = ClusterConfiguration(state: directory, program: binaries + "/sandbox")
         let repository = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/").dropFirst()
         configuration.images = .standard(binaries: binaries, scripts: String(repository) + "/scripts")
+        change(&configuration)
         try StateDirectory(path: directory).open()
         let cluster = try await RunningCluster.start(configuration) { _ in }
         let fixture = NodeFixture(cluster: cluster, directory: directory)
