@@ -7,6 +7,7 @@ import Host
 @main
 struct Main {
     static func main() {
+        ProgramStart.prepare()
         let arguments = Swift.CommandLine.arguments
         // What needs a process of one thread runs before anything could start another.
         if let status = HiddenProgram.run(arguments.dropFirst()) { exit(status) }

@@ -16,6 +16,7 @@ struct Main {
         """
 
     static func main() {
+        ProgramStart.prepare()
         let arguments = CommandLine.arguments.dropFirst()
         let rest = Array(arguments.dropFirst())
         switch arguments.first {

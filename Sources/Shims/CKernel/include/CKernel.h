@@ -1,6 +1,7 @@
 // Linux calls and constants that the Glibc module does not offer to Swift.
 #pragma once
 #if defined(__linux__)
+#include <malloc.h> // mallopt is not in Glibc's module map
 #include <stddef.h>
 #include <sys/types.h>
 
