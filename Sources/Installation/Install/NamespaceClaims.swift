@@ -28,16 +28,17 @@ struct NamespaceClaims {
 
     /// The namespace of the manager behind a configuration; nil when it is none of ours.
     private static func manager(_ configuration: JSONValue) -> String? {
-        configuration["webhooks"]?.array?.first { $0["name"]?.string == "agent-injector.telepresence.io" }?
-            .at("clientConfig", "service", "namespace")?.string
+        injector(configuration)?.at("clientConfig", "service", "namespace")?.string
     }
 
     private static func serves(_ configuration: JSONValue, _ namespace: JSONValue) -> Bool {
         var labels = namespace.at("metadata", "labels")?.stringMap ?? [:]
         labels["kubernetes.io/metadata.name"] = namespace.at("metadata", "name")?.string
-        return (configuration["webhooks"]?.array ?? []).contains { webhook in
-            matches(webhook["namespaceSelector"] ?? .emptyObject, labels)
-        }
+        return injector(configuration).map { matches($0["namespaceSelector"] ?? .emptyObject, labels) } ?? false
+    }
+
+    private static func injector(_ configuration: JSONValue) -> JSONValue? {
+        configuration["webhooks"]?.array?.first { $0["name"]?.string == Manifests.injector }
     }
 
     /// Whether a label selector takes these labels.

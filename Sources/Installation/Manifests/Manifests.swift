@@ -9,6 +9,8 @@ enum Manifests {
     /// The cluster role that namespaces are opened with.
     static let managerRole = "traffic-manager"
     static let webhookName = "telepresence-agent-injector"
+    /// The webhook in it that injects; there may be others.
+    static let injector = "agent-injector.telepresence.io"
     static let clientName = "telepresence-client"
 
     /// The objects of `k8s/base`.

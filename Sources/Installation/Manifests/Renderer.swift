@@ -94,9 +94,11 @@ struct Renderer {
         func add(_ name: String, _ value: String?, unless usual: String = "") {
             if let value, value != usual { variables.append((name, value)) }
         }
-        add("TELEPRESENCE_MANAGED_NAMESPACES", managedNamespaces.joined(separator: ","))
         add("TELEPRESENCE_AGENT_LOG_LEVEL", values.at("agent", "logLevel")?.string)
         add("TELEPRESENCE_AGENT_IMAGE_PULL_POLICY", values.at("agent", "image", "pullPolicy")?.string)
+        add("TELEPRESENCE_AGENT_IDLE", values.at("agent", "maxIdleTime")?.string)
+        add("TELEPRESENCE_POD_CIDRS", values["podCIDRs"]?.stringArray.joined(separator: ","))
+        add("TELEPRESENCE_POD_CIDR_STRATEGY", values["podCIDRStrategy"]?.string, unless: "auto")
         add("TELEPRESENCE_DIRECT_ADDRESSES", values["directAddresses"]?.stringArray.joined(separator: ","))
         add(
             "TELEPRESENCE_AUTHENTICATION_MODE",
@@ -104,9 +106,10 @@ struct Renderer {
             unless: "enforcing"
         )
         if values.at("agentInjector", "enabled")?.bool == false {
-            variables.append(("TELEPRESENCE_WEBHOOK", "disabled"))
+            variables.append(("TELEPRESENCE_WEBHOOK_NAME", "disabled"))
+        } else if !suffix.isEmpty {
+            variables.append(("TELEPRESENCE_WEBHOOK_NAME", Manifests.webhookName + suffix))
         }
-        if !suffix.isEmpty { variables.append(("TELEPRESENCE_WEBHOOK_NAME", Manifests.webhookName + suffix)) }
         let more = values["env"]?.stringMap.sorted { $0.key < $1.key } ?? []
         return variables + more.map { ($0.key, $0.value) }
     }
@@ -126,6 +129,7 @@ struct Renderer {
 
     private func changeWebhook(_ object: inout JSONValue) {
         object.changeEach("webhooks") { webhook in
+            guard webhook["name"]?.string == Manifests.injector else { return }
             for name in ["failurePolicy", "timeoutSeconds", "reinvocationPolicy"] {
                 webhook[name] = values.at("agentInjector", "webhook", name)
             }

@@ -20,9 +20,9 @@ enum YAMLReader {
         }
         var nodes: [Node] = []
         do {
-            let sequence = try Yams.compose_all(yaml: text)
-            for node in sequence { nodes.append(node) }
-            // The sequence just ends at what is wrong.
+            var sequence = try Yams.compose_all(yaml: text)
+            while let node = sequence.next() { nodes.append(node) }
+            // It just ends at what is wrong; a loop would ask a copy of it.
             if let error = sequence.error { throw error }
         } catch let error as YamlError {
             throw InstallationError(.invalid, "\(origin) is not YAML: \(error)".trimmedLines)

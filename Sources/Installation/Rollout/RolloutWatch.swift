@@ -23,7 +23,7 @@ struct RolloutWatch {
             let elapsed = clock.now - began
             var state: RolloutState
             do throws(InstallationError) {
-                state = RolloutJudge(scene: try await scene(), elapsed: elapsed).state()
+                state = try await look(elapsed, isLast: elapsed >= limit)
                 if state == .ready, let webhook, try await !isRegistered(webhook) {
                     state = .waiting("Waiting for the manager to register its webhook")
                 }
@@ -56,6 +56,20 @@ struct RolloutWatch {
         }
     }
 
+    /// The state now; events, of which there may be thousands, are asked for only where they explain why it fails or lasts.
+    private func look(_ elapsed: Duration, isLast: Bool) async throws(InstallationError) -> RolloutState {
+        var scene = try await scene()
+        let state = RolloutJudge(scene: scene, elapsed: elapsed).state()
+        switch state {
+        case .ready: return state
+        case .waiting: if !isLast { return state }
+        case .failed: break
+        }
+        // Who may not see events still learns most from the pods.
+        scene.events = (try? await cluster.list(.events, namespace: namespace)) ?? []
+        return RolloutJudge(scene: scene, elapsed: elapsed).state()
+    }
+
     private func scene() async throws(InstallationError) -> RolloutJudge.Scene {
         let deployment = try await cluster.find(.deployments, namespace: namespace, name: Manifests.managerName)
         guard let deployment else {
@@ -64,9 +78,7 @@ struct RolloutWatch {
         let labels = deployment.at("spec", "selector", "matchLabels")?.stringMap ?? [:]
         let sets = try await cluster.list(.replicaSets, namespace: namespace, labels: labels)
         let pods = try await cluster.list(.pods, namespace: namespace, labels: labels)
-        // Who may not see events still learns most from the pods.
-        let events = (try? await cluster.list(.events, namespace: namespace)) ?? []
-        return RolloutJudge.Scene(deployment: deployment, replicaSets: sets, pods: pods, events: events)
+        return RolloutJudge.Scene(deployment: deployment, replicaSets: sets, pods: pods, events: [])
     }
 
     private func isRegistered(_ name: String) async throws(InstallationError) -> Bool {

@@ -150,7 +150,8 @@ package enum ManagerProgram {
             managerPort: apiPort,
             managerCA: String(decoding: authority.authority.certificatePEM, as: UTF8.self)
         )
-        if let level = environment["TELEPRESENCE_LOG_LEVEL"], !level.isEmpty { settings.logLevel = level }
+        let level = environment["TELEPRESENCE_AGENT_LOG_LEVEL"] ?? environment["TELEPRESENCE_LOG_LEVEL"]
+        if let level, !level.isEmpty { settings.logLevel = level }
         if let policy = environment["TELEPRESENCE_AGENT_IMAGE_PULL_POLICY"], !policy.isEmpty {
             settings.imagePullPolicy = policy
         }
