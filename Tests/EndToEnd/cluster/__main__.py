@@ -187,6 +187,11 @@ def execute(chosen_options, chosen):
     suffix = "".join(random.SystemRandom().choices("abcdefghijkmnpqrstuvwxyz", k=5))
     directory = tempfile.mkdtemp(prefix="tpe-")
     cluster = Cluster(chosen_options, suffix, directory)
+    problem = cluster.problem()
+    if problem:
+        shutil.rmtree(directory, ignore_errors=True)
+        print(f"e2e: {problem}", file=sys.stderr)
+        return 2
     shutil.rmtree(chosen_options.logs, ignore_errors=True)
 
     def end(number, _):

@@ -47,11 +47,13 @@ class Cluster:
 
     # -- the run's namespaces
 
+    def problem(self):
+        """Why there is no use in beginning; None when the cluster answers."""
+        answer = self.kubectl("get", "--raw", "/version", seconds=30)
+        return None if answer.code == 0 else f"the cluster of {self.kubeconfig} does not answer: {answer.err.strip()}"
+
     def open(self):
         """Makes the namespaces, the manager and the caller."""
-        answer = self.kubectl("get", "--raw", "/version", seconds=20)
-        if answer.code != 0:
-            raise Failure(f"the cluster of {self.kubeconfig} does not answer: {answer.err.strip()}")
         roles = {self.namespace: "apps", self.other_namespace: "apps"}
         if not self.options.no_install:
             roles[self.manager_namespace] = "manager"
