@@ -113,8 +113,8 @@ def sandboxed(words):
 
 def directories():
     arguments = argparse.ArgumentParser(add_help=False)
-    arguments.add_argument("--binaries", default=os.path.join(ROOT, ".build", "debug"))
-    arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "e2e-logs"))
+    arguments.add_argument("--binaries", type=os.path.abspath, default=os.path.join(ROOT, ".build", "debug"))
+    arguments.add_argument("--logs", type=os.path.abspath, default=os.path.join(ROOT, ".build", "e2e-logs"))
     return arguments
 
 

@@ -104,6 +104,13 @@ class Context:
         app.create()
         return app.ready() if wait else app
 
+    def own_namespace(self, labels=None):
+        """A namespace that only this scenario has, with what apps need; its name."""
+        name = f"{self.cluster.namespace}-{self.unique()}"[:63].rstrip("-")
+        self.later(lambda: self.cluster.kubectl("delete", "namespace", name, "--wait=false").ok())
+        self.cluster.make_namespaces({name: "apps"}, labels)
+        return name
+
     # -- the workstation's side
 
     def connection(self, namespace=None, options=(), mode=None):

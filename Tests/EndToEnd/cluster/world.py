@@ -57,28 +57,28 @@ class Cluster:
         roles = {self.namespace: "apps", self.other_namespace: "apps"}
         if not self.options.no_install:
             roles[self.manager_namespace] = "manager"
-        objects = [
-            {
-                "apiVersion": "v1",
-                "kind": "Namespace",
-                "metadata": {"name": name, "labels": {**self.labels, f"{LABEL}-role": role}},
-            }
-            for name, role in roles.items()
-        ]
-        with open(os.path.join(HERE, "program.py")) as file:
-            text = file.read()
-        for name in (self.namespace, self.other_namespace):
-            metadata = {"name": PROGRAM, "namespace": name, "labels": self.labels}
-            objects.append(
-                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"program.py": text}}
-            )
-        self.apply(objects)
+        self.make_namespaces(roles)
         if not self.options.no_install:
             self.install()
         self.caller.create()
         if not self.options.no_install:
             self.await_manager()
         self.caller.app.ready()
+
+    def make_namespaces(self, roles, labels=None):
+        """Makes namespaces with the run's labels; those of role `apps` get what apps need."""
+        objects = []
+        for name, role in roles.items():
+            metadata = {"name": name, "labels": {**(labels or {}), **self.labels, f"{LABEL}-role": role}}
+            objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        with open(os.path.join(HERE, "program.py")) as file:
+            text = file.read()
+        for name in [name for name, role in roles.items() if role == "apps"]:
+            metadata = {"name": PROGRAM, "namespace": name, "labels": self.labels}
+            objects.append(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"program.py": text}}
+            )
+        self.apply(objects)
 
     def install(self):
         """Applies k8s/base, moved into the run's own namespace and with names of its own outside of it."""

@@ -239,3 +239,40 @@ def scenario_list(t):
     text = c.tp("list").ok().out
     line = next((line for line in text.splitlines() if apps[0].name in line), "")
     expect("ready to attach" in line, f"{apps[0].name} in {text}")
+
+
+@each_mode
+def scenario_exec(t):
+    """`exec -- CMD` sees the cluster, passes environment, input, output and the exit status on."""
+    app = t.app()
+    c = t.connect()
+    script = (
+        "import os, sys, urllib.request as u;"
+        "print(os.environ['E2E_WORD'], sys.stdin.read(), u.urlopen(sys.argv[1], timeout=10).read().decode()); sys.exit(3)"
+    )
+    words = ["exec", "--", "python3", "-c", script, app.url]
+    result = run([t.cluster.options.telepresence, *words], env={**c.env, "E2E_WORD": "xyzzy"}, stdin="by input")
+    expect(result.code == 3, result)
+    expect("xyzzy" in result.out and "by input" in result.out and app.name in result.out, result)
+    c.tp("exec", "--", "no-such-program").failed("no-such-program")
+
+
+def scenario_json_errors(t):
+    """With `--format json` every error is an object with `error` on standard output, and the exit status tells as well."""
+    c = t.connect()
+    for words in (["intercept", "no-such-workload", "--port", "8080"], ["leave", "no-such-intercept"]):
+        result = c.tp(*words, "--format", "json")
+        expect(result.code != 0, f"exit status of {result}")
+        expect(words[1] in result.json()["error"], result)
+
+
+@only_mode("host")
+def scenario_also_proxy(t):
+    """A subnet given with `--also-proxy` is routed to the cluster beside its own; what is no subnet is named."""
+    c = t.connect(options=["--also-proxy", "198.51.100.0/24"])
+    routes = c.status()["root_daemon"]["routes"]
+    expect("198.51.100.0/24" in routes and len(routes) > 1, routes)
+    route = run(["ip", "route", "get", "198.51.100.7"]).ok().out
+    expect(c.status()["root_daemon"]["interface"] in route, route)
+    wrong = t.connection(options=["--also-proxy", "not-a-subnet"], mode="isolated")
+    wrong.connect().failed("not-a-subnet")

@@ -25,16 +25,6 @@ def scenario_enabled(t):
     expect(app.pod()["metadata"]["name"] == pod["metadata"]["name"], "no pod was replaced")
 
 
-def scenario_disabled(t):
-    """A workload that opts out is not intercepted, with a reason, and its pod stays as it is."""
-    app = t.app(annotations={ANNOTATION: "disabled"})
-    pod = app.pod()["metadata"]["name"]
-    c = t.connect()
-    c.tp("intercept", app.name, "--port", "8080").failed(app.name, "disabled")
-    expect("traffic-agent" not in containers(app.pod()), "no agent")
-    expect(app.pod()["metadata"]["name"] == pod, "no pod was replaced")
-
-
 def scenario_several_annotated(t):
     """Several annotated workloads at once: each gets exactly one agent, and those that are not annotated none."""
     apps = [t.app(str(number), annotations={ANNOTATION: "enabled"}, wait=False) for number in range(4)]
@@ -109,3 +99,41 @@ def scenario_volumes_and_two_containers(t):
     expect(app.ask()["by"] == "workstation", "intercepted")
     address = app.pod()["status"]["podIP"]
     expect(t.cluster.ask(f"http://{address}:9090/")["by"] == "second", "the second container is untouched")
+
+
+def scenario_limit_range(t):
+    """Where a LimitRange gives containers limits, the agent's container has them too, and the intercept works."""
+    namespace = t.own_namespace()
+    limits = [{"type": "Container", "default": {"memory": "200Mi"}, "defaultRequest": {"memory": "20Mi", "cpu": "5m"}}]
+    metadata = {"name": "limits", "namespace": namespace}
+    t.cluster.apply([{"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": limits}}])
+    app = t.app(namespace=namespace)
+    c, h = t.connect(namespace=namespace), t.handler()
+    c.intercept(app, port=h.port)
+    expect(app.ask()["by"] == "workstation", "intercepted")
+    spec = app.pod()["spec"]
+    agent = next(one for one in spec["containers"] + spec.get("initContainers", []) if one["name"] == "traffic-agent")
+    expect(agent["resources"].get("limits", {}).get("memory"), f"the agent's resources are {agent['resources']}")
+
+
+def scenario_restricted(t):
+    """In a namespace of Pod Security level `restricted` a named port is intercepted: the agent needs no privilege."""
+    namespace = t.own_namespace({"pod-security.kubernetes.io/enforce": "restricted"})
+
+    def change(objects):
+        spec = objects[0]["spec"]["template"]["spec"]
+        spec["securityContext"]["seccompProfile"] = {"type": "RuntimeDefault"}
+        for container in spec["containers"]:
+            container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+    app = t.app(namespace=namespace, change=change)
+    c, h = t.connect(namespace=namespace), t.handler()
+    c.intercept(app, port=h.port)
+    expect(app.ask()["by"] == "workstation", "intercepted")
+    spec = app.pod()["spec"]
+    for container in spec["containers"] + spec.get("initContainers", []):
+        context = {**spec.get("securityContext", {}), **container.get("securityContext", {})}
+        expect(context.get("runAsNonRoot"), f"{container['name']} may run as root: {context}")
+        expect(context.get("allowPrivilegeEscalation") is False, f"{container['name']}: {context}")
+        expect(context.get("capabilities", {}).get("drop") == ["ALL"], f"{container['name']}: {context}")
+        expect(not context.get("capabilities", {}).get("add"), f"{container['name']}: {context}")
