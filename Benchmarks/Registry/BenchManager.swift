@@ -22,7 +22,12 @@ enum BenchManager {
         )
         let server = try await ManagerServer.make(
             manager: manager,
-            identity: try place.authority.issue(commonName: "traffic-manager", dnsNames: [Place.serverName]),
+            judge: OpenJudge(),
+            credentials: try ManagerCredentials(
+                authority: ManagerAuthority(authority: place.authority),
+                names: [Place.serverName],
+                now: Int64(time(nil))
+            ),
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: logger
         )

@@ -16,7 +16,6 @@ actor Crowd {
     private let board = Board()
     private let loops: [any EventLoop]
     private let agentContext: TLSContext
-    private let reverseContext: TLSContext
     private var agents = 0
     private var workstations: [SimulatedWorkstation] = []
     private var pods = 1
@@ -27,7 +26,6 @@ actor Crowd {
         self.place = place
         loops = (0..<2).map { _ in MultiThreadedEventLoopGroup.singleton.next() }
         agentContext = try place.client(Link.forward)
-        reverseContext = try place.client(Link.reverse)
     }
 
     func run() async throws {
@@ -98,7 +96,7 @@ actor Crowd {
     private func workstation(_ name: String, _ workload: Int, isCounted: Bool = true) -> SimulatedWorkstation {
         SimulatedWorkstation(
             place,
-            (agentContext, reverseContext),
+            agentContext,
             loops[workload % loops.count],
             board,
             name: name,

@@ -1,6 +1,7 @@
 import Actor
 import Call
 import HTTP2
+import Host
 import Message
 import NIOCore
 import Synchronization
@@ -16,7 +17,7 @@ final class SimulatedWorkstation: Sendable {
     }
 
     private let place: Place
-    private let contexts: (forward: TLSContext, reverse: TLSContext)
+    private let context: TLSContext
     private let eventLoop: any EventLoop
     private let board: Board
     private let workload: Int
@@ -28,7 +29,7 @@ final class SimulatedWorkstation: Sendable {
 
     init(
         _ place: Place,
-        _ contexts: (forward: TLSContext, reverse: TLSContext),
+        _ context: TLSContext,
         _ eventLoop: any EventLoop,
         _ board: Board,
         name: String,
@@ -37,7 +38,7 @@ final class SimulatedWorkstation: Sendable {
         isCounted: Bool = true
     ) {
         self.place = place
-        self.contexts = contexts
+        self.context = context
         self.eventLoop = eventLoop
         self.board = board
         self.name = name
@@ -48,8 +49,9 @@ final class SimulatedWorkstation: Sendable {
 
     func run() async {
         let former = Mutex<Welcome?>(nil)
+        guard let credential = try? SessionCredential(authorities: place.authority.certificatePEM) else { return }
         await Participant.keep { welcomed in
-            let link = try await Participant.dial(place, contexts.forward, eventLoop)
+            let link = try await Participant.dial(place, context, eventLoop)
             defer { eventLoop.execute { link.close() } }
             let (requests, responses) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
             let (known, held) = (former.withLock { $0 }, state.withLock { $0.held })
@@ -65,12 +67,14 @@ final class SimulatedWorkstation: Sendable {
                     namespace: EvenCluster.key(workload, pods: pods).namespace,
                     attachments: brought.map { [$0] } ?? []
                 ),
-                secret: known?.secret ?? []
+                secret: known?.secret ?? [],
+                publicKey: credential.publicKey
             )
             try await requests.send(.hello(hello))
             guard case .welcome(let welcome)? = try await responses.next() else { return }
             former.withLock { $0 = welcome }
-            let reverse = try await dialBack(welcome)
+            if let certificate = welcome.certificate { credential.take(certificate) }
+            let reverse = try await dialBack(credential)
             defer { eventLoop.execute { reverse.close() } }
             state.withLock { $0.requests = requests }
             welcomed()
@@ -86,17 +90,16 @@ final class SimulatedWorkstation: Sendable {
         }
     }
 
-    private func dialBack(_ welcome: Welcome) async throws -> Link {
+    private func dialBack(_ credential: SessionCredential) async throws -> Link {
         var router = CallRouter()
-        let identity = WorkstationIdentity(sessionID: welcome.sessionID, secret: welcome.secret)
-        router.unary(WorkstationCalls.identify) { _, _ in identity }
+        router.unary(WorkstationCalls.admit) { _, _ in Empty() }
         let calls = router
         let configuration = LinkConfiguration { link in
             link.onStream = { stream, fields, _ in
                 if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
             }
         }
-        return try await Participant.dial(place, contexts.reverse, eventLoop, configuration)
+        return try await Participant.dial(place, credential.context(alpn: Link.reverse), eventLoop, configuration)
     }
 
     private func take(_ message: ManagerMessage) {

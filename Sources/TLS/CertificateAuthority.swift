@@ -16,14 +16,10 @@ package struct CertificateAuthority: Sendable, Equatable {
     package init(commonName: String, days: Int = 3650) throws(TLSError) {
         let made = try CertificateBuilder.build(
             CertificateBuilder.Subject(commonName: commonName, organizations: []),
-            validFrom: -300,
-            days: days,
-            issuer: nil
-        ) { (builder) throws(TLSError) in
-            try builder.add(NID_basic_constraints, "critical,CA:TRUE")
-            try builder.add(NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature")
-            try builder.add(NID_subject_key_identifier, "hash")
-        }
+            CertificateValidity(seconds: days * 86_400),
+            issuer: nil,
+            extensions: Self.marks
+        )
         self.certificatePEM = made.certificatePEM
         self.keyPEM = made.keyPEM
     }
@@ -63,19 +59,80 @@ package struct CertificateAuthority: Sendable, Equatable {
         let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
         let made = try CertificateBuilder.build(
             CertificateBuilder.Subject(commonName: commonName, organizations: organizations),
-            validFrom: validFrom,
-            days: days,
+            CertificateValidity(from: validFrom, seconds: days * 86_400),
             issuer: issuer
         ) { (builder) throws(TLSError) in
-            try builder.add(NID_basic_constraints, "critical,CA:FALSE")
-            try builder.add(NID_key_usage, "critical,digitalSignature")
-            let purposes =
-                (usage.contains(.server) ? ["serverAuth"] : []) + (usage.contains(.client) ? ["clientAuth"] : [])
-            if !purposes.isEmpty { try builder.add(NID_ext_key_usage, purposes.joined(separator: ",")) }
-            try builder.add(NID_subject_key_identifier, "hash")
-            try builder.add(NID_authority_key_identifier, "keyid")
+            try Self.mark(builder, usage)
             try builder.addNames(dns: dnsNames, addresses: ipAddresses, uris: uris)
         }
         return TLSIdentity(certificateChainPEM: made.certificatePEM, privateKeyPEM: made.keyPEM)
+    }
+
+    /// Issues a certificate for a key that somebody else keeps.
+    ///
+    /// - Parameters:
+    ///   - publicKey: SubjectPublicKeyInfo, DER; an elliptic curve key on P-256.
+    ///   - commonName: CN of the subject.
+    ///   - uris: URIs.
+    ///   - validity: From when and for how long.
+    ///   - usage: As server, client or both.
+    /// - Returns: The certificate, PEM.
+    /// - Throws: `badCredentials` for a key that is none, and for names that cannot be some.
+    package func certify(
+        publicKey: [UInt8],
+        commonName: String,
+        uris: [String],
+        validity: CertificateValidity,
+        usage: CertificateUsage
+    ) throws(TLSError) -> [UInt8] {
+        let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
+        return try CertificateBuilder.build(
+            CertificateBuilder.Subject(commonName: commonName, organizations: []),
+            validity,
+            key: PrivateKey.readPublic(publicKey),
+            issuer: issuer
+        ) { (builder) throws(TLSError) in
+            try Self.mark(builder, usage)
+            try builder.addNames(dns: [], addresses: [], uris: uris)
+        }
+    }
+
+    /// Vouches for another authority, so that who trusts this one trusts that one, too.
+    ///
+    /// - Parameters:
+    ///   - other: The authority.
+    ///   - seconds: For how long from now.
+    /// - Returns: A certificate with the other's name and key, PEM, to be shown after a leaf.
+    /// - Throws: `library` when OpenSSL fails.
+    package func crossSign(_ other: CertificateAuthority, seconds: Int) throws(TLSError) -> [UInt8] {
+        let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
+        let name = try PeerCertificate(pem: other.certificatePEM).commonName ?? ""
+        return try CertificateBuilder.build(
+            CertificateBuilder.Subject(commonName: name, organizations: []),
+            CertificateValidity(seconds: seconds),
+            key: PEM.privateKey(other.keyPEM),
+            issuer: issuer
+        ) { (builder) throws(TLSError) in
+            try Self.marks(builder)
+            try builder.add(NID_authority_key_identifier, "keyid")
+        }
+    }
+
+    /// What makes a certificate one of an authority.
+    private static func marks(_ builder: CertificateBuilder) throws(TLSError) {
+        try builder.add(NID_basic_constraints, "critical,CA:TRUE")
+        try builder.add(NID_key_usage, "critical,keyCertSign,cRLSign,digitalSignature")
+        try builder.add(NID_subject_key_identifier, "hash")
+    }
+
+    /// What makes a certificate one of a server or client.
+    private static func mark(_ builder: CertificateBuilder, _ usage: CertificateUsage) throws(TLSError) {
+        try builder.add(NID_basic_constraints, "critical,CA:FALSE")
+        try builder.add(NID_key_usage, "critical,digitalSignature")
+        let purposes =
+            (usage.contains(.server) ? ["serverAuth"] : []) + (usage.contains(.client) ? ["clientAuth"] : [])
+        if !purposes.isEmpty { try builder.add(NID_ext_key_usage, purposes.joined(separator: ",")) }
+        try builder.add(NID_subject_key_identifier, "hash")
+        try builder.add(NID_authority_key_identifier, "keyid")
     }
 }

@@ -43,11 +43,11 @@ final class CertificateBuilder {
     private let key: OpaquePointer
     private let issuer: Issuer?
 
-    private init(issuer: Issuer?) throws(TLSError) {
-        guard let certificate = X509_new() else { throw .library(detail: "out of memory") }
-        guard let key = tp_generate_p256() else {
-            X509_free(certificate)
-            throw .library(detail: ErrorQueue.takeText())
+    /// Takes `key` over.
+    private init(key: OpaquePointer, issuer: Issuer?) throws(TLSError) {
+        guard let certificate = X509_new() else {
+            EVP_PKEY_free(key)
+            throw .library(detail: "out of memory")
         }
         self.certificate = certificate
         self.key = key
@@ -62,28 +62,41 @@ final class CertificateBuilder {
     /// Makes a key and a certificate for it, signed by `issuer` or, without one, by itself.
     static func build(
         _ subject: Subject,
-        validFrom: Int,
-        days: Int,
+        _ validity: CertificateValidity,
         issuer: Issuer?,
         extensions: (CertificateBuilder) throws(TLSError) -> Void
     ) throws(TLSError) -> (certificatePEM: [UInt8], keyPEM: [UInt8]) {
+        let key = try PrivateKey()
+        let certificate = try build(subject, validity, key: key.pointer(), issuer: issuer, extensions: extensions)
+        return (certificate, key.pem)
+    }
+
+    /// Makes a certificate for `key`, which it takes over: the issuer signs or, without one, the key itself.
+    static func build(
+        _ subject: Subject,
+        _ validity: CertificateValidity,
+        key: OpaquePointer,
+        issuer: Issuer?,
+        extensions: (CertificateBuilder) throws(TLSError) -> Void
+    ) throws(TLSError) -> [UInt8] {
         ErrorQueue.clear()
-        let builder = try CertificateBuilder(issuer: issuer)
+        let builder = try CertificateBuilder(key: key, issuer: issuer)
         try builder.setSubject(subject)
         try builder.setSerial()
         let certificate = builder.certificate
         X509_set_version(certificate, 2)
         X509_set_pubkey(certificate, builder.key)
-        guard X509_time_adj_ex(X509_getm_notBefore(certificate), 0, validFrom, nil) != nil,
-            X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(clamping: days), validFrom, nil) != nil
-        else { throw .badCredentials(reason: "a validity of \(days) days cannot be expressed") }
+        let (days, seconds) = validity.seconds.quotientAndRemainder(dividingBy: 86_400)
+        guard X509_time_adj_ex(X509_getm_notBefore(certificate), 0, validity.from, nil) != nil,
+            X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(clamping: days), validity.from + seconds, nil)
+                != nil
+        else { throw .badCredentials(reason: "a validity of \(validity.seconds) seconds cannot be expressed") }
         X509_set_issuer_name(certificate, X509_get_subject_name(issuer?.certificate ?? certificate))
         try extensions(builder)
         guard X509_sign(certificate, issuer?.key ?? builder.key, EVP_sha256()) > 0,
-            let certificatePEM = PEM.text({ PEM_write_bio_X509($0, certificate) == 1 }),
-            let keyPEM = PEM.text({ PEM_write_bio_PrivateKey($0, builder.key, nil, nil, 0, nil, nil) == 1 })
+            let certificatePEM = PEM.text({ PEM_write_bio_X509($0, certificate) == 1 })
         else { throw .library(detail: ErrorQueue.takeText()) }
-        return (certificatePEM, keyPEM)
+        return certificatePEM
     }
 
     /// Adds an extension in OpenSSL's notation; `value` must not come from outside.

@@ -12,13 +12,26 @@ package struct PeerCertificate: Sendable, Equatable {
     package let uris: [String]
     /// IP addresses of the subject alternative name, in text.
     package let ipAddresses: [String]
+    /// Beginning of validity, in seconds since 1970, UTC.
+    package let notBefore: Int64
     /// End of validity, in seconds since 1970, UTC.
     package let notAfter: Int64
+    /// The authority at the root of the chain that was verified; nil when nothing was.
+    package let root: Fingerprint?
     /// The whole certificate, DER.
     package let der: [UInt8]
 
-    /// Reads out `certificate`, which stays the caller's.
-    init(_ certificate: OpaquePointer) {
+    /// Reads the first certificate of a PEM, of which nothing is verified.
+    ///
+    /// - Throws: `badCredentials` when there is none.
+    package init(pem: [UInt8]) throws(TLSError) {
+        let certificates = try PEM.certificates(pem, what: "the certificate")
+        defer { for certificate in certificates { X509_free(certificate) } }
+        self.init(certificates[0])
+    }
+
+    /// Reads out `certificate`, which stays the caller's, as does its `root`.
+    init(_ certificate: OpaquePointer, root: OpaquePointer? = nil) {
         let subject = X509_get_subject_name(certificate)
         self.commonName = Self.entries(subject, NID_commonName).first
         self.organizations = Self.entries(subject, NID_organizationName)
@@ -44,15 +57,20 @@ package struct PeerCertificate: Sendable, Equatable {
         self.dnsNames = dns
         self.uris = uris
         self.ipAddresses = addresses
+        self.notBefore = Self.seconds(X509_get0_notBefore(certificate))
         self.notAfter = Self.seconds(X509_get0_notAfter(certificate))
+        self.root = root.map { Fingerprint(of: Self.der($0)) }
+        self.der = Self.der(certificate)
+    }
+
+    /// The whole of a certificate, DER.
+    static func der(_ certificate: OpaquePointer) -> [UInt8] {
         let count = i2d_X509(certificate, nil)
-        self.der =
-            count <= 0
-            ? []
-            : [UInt8](unsafeUninitializedCapacity: Int(count)) { room, used in
-                var cursor = room.baseAddress
-                used = max(0, Int(i2d_X509(certificate, &cursor)))
-            }
+        guard count > 0 else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: Int(count)) { room, used in
+            var cursor = room.baseAddress
+            used = max(0, Int(i2d_X509(certificate, &cursor)))
+        }
     }
 
     /// Every name that the certificate is good for.

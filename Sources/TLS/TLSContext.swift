@@ -20,15 +20,18 @@ package final class TLSContext: Sendable {
     ///   - identity: Own certificate, presented when the server asks.
     ///   - alpn: Application protocols to offer; empty offers none.
     ///   - minimumVersion: The oldest version to agree on.
+    ///   - maximumVersion: The newest version to agree on.
     /// - Returns: The context.
     /// - Throws: `badCredentials` for PEM that cannot be used.
     package static func client(
         trust: TLSTrust,
         identity: TLSIdentity?,
         alpn: [String],
-        minimumVersion: TLSVersion = .v1_2
+        minimumVersion: TLSVersion = .v1_2,
+        maximumVersion: TLSVersion = .v1_3
     ) throws(TLSError) -> TLSContext {
         let context = try TLSContext(TLS_client_method(), alpn, minimumVersion, checksNames: trust != .nobodyChecked)
+        _ = tp_SSL_CTX_set_max_version(context.pointer, maximumVersion.code)
         if let identity { try context.use(identity) }
         try context.believe(trust)
         SSL_CTX_set_verify(context.pointer, trust == .nobodyChecked ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nil)

@@ -85,7 +85,7 @@ package final class TLSSession {
     /// The peer's certificate, once established; nil when it gave none.
     package var peerCertificate: PeerCertificate? {
         guard let certificate = SSL_get0_peer_certificate(self.ssl) else { return nil }
-        return PeerCertificate(certificate)
+        return PeerCertificate(certificate, root: tp_SSL_verified_root(self.ssl))
     }
 
     /// The negotiated version and cipher suite, for status lines.

@@ -105,6 +105,7 @@ extension ManagerMessage {
             case .welcome(let welcome): welcome.cluster?.approximateSize ?? 0
             case .clusterInfo(let info): info.approximateSize
             case .progress(let update): update.message.utf8.count
+            case .renewal(let renewal): Int(clamping: renewal.certificate?.chain.count ?? 0)
             case .heartbeat, .unknown: 0
             }
         return 128 + body

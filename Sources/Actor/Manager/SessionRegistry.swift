@@ -222,14 +222,6 @@ package struct SessionRegistry: Sendable {
         sessions[id]?.missed[change.attachment.id] = change
     }
 
-    // MARK: secrets
-
-    /// Whether `secret` is that of the linked session `id`.
-    package func proves(_ id: String, secret: [UInt8]) -> Bool {
-        guard let session = sessions[id] else { return false }
-        return Self.same(session.secret, secret)
-    }
-
     /// Takes the same time wherever the difference is.
     private static func same(_ one: [UInt8], _ other: [UInt8]) -> Bool {
         guard one.count == other.count, !one.isEmpty else { return false }

@@ -126,7 +126,8 @@ package actor TrafficManager {
     package func take(_ message: ParticipantMessage, from session: JoinedSession) {
         guard let known = registry[session.id], known.generation == session.generation else { return }
         switch message {
-        case .hello, .unknown: break
+        // Certificates are the business of who holds the link.
+        case .hello, .renew, .unknown: break
         case .heartbeat(let heartbeat):
             if heartbeat.used { registry.used(session.id, now: clock.now) }
             send(.heartbeat(Heartbeat(sequence: heartbeat.sequence)), to: session.id)
@@ -181,10 +182,8 @@ package actor TrafficManager {
         outbound = [:]
     }
 
-    /// Whether a reverse link that shows this belongs to the session.
-    package func proves(_ identity: WorkstationIdentity) -> Bool {
-        registry.proves(identity.sessionID, secret: identity.secret)
-    }
+    /// Who holds a session; nil when there is none.
+    package func principal(of session: String) -> Principal? { registry[session]?.principal }
 
     /// The way to a workstation has come up or gone down.
     ///

@@ -2,8 +2,8 @@ package import Message
 
 /// The methods of the service `Workstation`, answered by the dialler of a reverse link.
 package enum WorkstationCalls {
-    /// Whose link it is.
+    /// Whether the link is taken, and why not.
     ///
     /// Unary, the first request on the link.
-    package static let identify = CallMethod<Empty, WorkstationIdentity>("Workstation", "Identify")
+    package static let admit = CallMethod<LinkVerdict, Empty>("Workstation", "Admit")
 }

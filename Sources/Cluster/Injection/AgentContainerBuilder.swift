@@ -18,12 +18,16 @@ struct AgentContainerBuilder {
         ]
         environment += mirror.environment
         let files: JSONValue = ["name": .string(AgentEnvironment.volumeName), "mountPath": "/tmp"]
+        let token: JSONValue = [
+            "name": .string(AgentEnvironment.tokenVolumeName),
+            "mountPath": .string(AgentEnvironment.tokenDirectory), "readOnly": true,
+        ]
         var container: JSONValue = [
             "name": .string(AgentEnvironment.containerName),
             "image": .string(settings.agentImage),
             "command": ["traffic", "agent"],
             "env": .array(environment),
-            "volumeMounts": .array([files] + mirror.mounts),
+            "volumeMounts": .array([files, token] + mirror.mounts),
             "resources": ["requests": ["cpu": "10m", "memory": "32Mi"], "limits": ["memory": "256Mi"]],
             "securityContext": restricted,
             // The file is there while the agent serves.
@@ -36,6 +40,17 @@ struct AgentContainerBuilder {
         if !mirror.environmentSources.isEmpty { container["envFrom"] = .array(mirror.environmentSources) }
         container["imagePullPolicy"] = settings.imagePullPolicy.map { .string($0) }
         return container
+    }
+
+    /// The token that proves whose agent it is: bound to the pod, good for the traffic manager alone, renewed by the kubelet.
+    var tokenVolume: JSONValue {
+        let token: JSONValue = [
+            "audience": .string(AgentEnvironment.tokenAudience), "expirationSeconds": 3600, "path": "token",
+        ]
+        return [
+            "name": .string(AgentEnvironment.tokenVolumeName),
+            "projected": ["sources": [["serviceAccountToken": token]]],
+        ]
     }
 
     /// The init container that redirects ports: root, but with the one capability that it needs, and for a moment only.

@@ -6,6 +6,12 @@ package enum AgentEnvironment {
     package static let initContainerName = "tel-agent-init"
     /// The volume for the agent's own files.
     package static let volumeName = "tel-agent-tmp"
+    /// The volume with the token by which the agent proves whose it is.
+    package static let tokenVolumeName = "tel-agent-token"
+    /// Where that volume is in the agent.
+    package static let tokenDirectory = "/var/run/secrets/telepresence"
+    /// Whom the token is made for: the traffic manager alone.
+    package static let tokenAudience = "telepresence"
     /// The file that says that the agent serves.
     package static let readyFile = "/tmp/agent/ready"
 

@@ -102,6 +102,7 @@ package struct Injector: Sendable {
         patch.addVolume([
             "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
         ])
+        patch.addVolume(builder.tokenVolume)
         patch.addContainer(builder.agent(config: config, ports: declared, mirror: mirror))
         if !redirects.isEmpty { patch.addInitContainer(builder.redirecting(redirects)) }
         patch.mark(workload: request.workload, image: settings.agentImage)
@@ -129,7 +130,9 @@ package struct Injector: Sendable {
             return "it has an init container of the agent's, but no agent"
         }
         let volumes = (spec["volumes"]?.array ?? []).compactMap { $0["name"]?.string }
-        if volumes.contains(AgentEnvironment.volumeName) { return "it has a volume of the agent's, but no agent" }
+        if volumes.contains(where: [AgentEnvironment.volumeName, AgentEnvironment.tokenVolumeName].contains) {
+            return "it has a volume of the agent's, but no agent"
+        }
         return nil
     }
 

@@ -12,6 +12,10 @@ package struct Hello: WireMessage {
     package var agent: AgentHello?
     /// The secret of the session to resume, from Welcome.
     package var secret: [UInt8]
+    /// The bearer token that proves who it is; empty when a certificate on the link does.
+    package var credential: String
+    /// The key that a certificate is wanted for: SubjectPublicKeyInfo, DER; empty for none.
+    package var publicKey: [UInt8]
 
     package init(
         kind: ParticipantKind = .unknown,
@@ -19,7 +23,9 @@ package struct Hello: WireMessage {
         version: String = "",
         client: ClientHello? = nil,
         agent: AgentHello? = nil,
-        secret: [UInt8] = []
+        secret: [UInt8] = [],
+        credential: String = "",
+        publicKey: [UInt8] = []
     ) {
         self.kind = kind
         self.sessionID = sessionID
@@ -27,6 +33,8 @@ package struct Hello: WireMessage {
         self.client = client
         self.agent = agent
         self.secret = secret
+        self.credential = credential
+        self.publicKey = publicKey
     }
 
     /// Every field at its default.
@@ -43,6 +51,8 @@ package struct Hello: WireMessage {
             FieldRow(4, "client", .optional(.message("ClientHello"))),
             FieldRow(5, "agent", .optional(.message("AgentHello"))),
             FieldRow(6, "secret", .bytes),
+            FieldRow(7, "credential", .string),
+            FieldRow(8, "public_key", .bytes),
         ]
     )
 
@@ -53,6 +63,8 @@ package struct Hello: WireMessage {
         writer.message(4, client)
         writer.message(5, agent)
         writer.bytes(6, secret)
+        writer.string(7, credential)
+        writer.bytes(8, publicKey)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -65,6 +77,8 @@ package struct Hello: WireMessage {
             case 4: client = try reader.message(field)
             case 5: agent = try reader.message(field)
             case 6: secret = try reader.bytes(field)
+            case 7: credential = try reader.string(field)
+            case 8: publicKey = try reader.bytes(field)
             default: break
             }
         }

@@ -16,6 +16,8 @@ package enum ManagerMessage: WireMessage {
     case progress(ProgressUpdate)
     /// The answer to a heartbeat, or one of its own.
     case heartbeat(Heartbeat)
+    /// The answer to a request for another certificate.
+    case renewal(Renewal)
 
     package static let table = MessageTable(
         "ManagerMessage",
@@ -27,6 +29,7 @@ package enum ManagerMessage: WireMessage {
             FieldRow(4, "request_result", .message("RequestResult")),
             FieldRow(5, "progress", .message("ProgressUpdate")),
             FieldRow(6, "heartbeat", .message("Heartbeat")),
+            FieldRow(7, "renewal", .message("Renewal")),
         ]
     )
 
@@ -43,6 +46,7 @@ package enum ManagerMessage: WireMessage {
         case .requestResult(let value): writer.choice(4, value)
         case .progress(let value): writer.choice(5, value)
         case .heartbeat(let value): writer.choice(6, value)
+        case .renewal(let value): writer.choice(7, value)
         }
     }
 
@@ -56,6 +60,7 @@ package enum ManagerMessage: WireMessage {
             case 4: self = .requestResult(try reader.choice(field))
             case 5: self = .progress(try reader.choice(field))
             case 6: self = .heartbeat(try reader.choice(field))
+            case 7: self = .renewal(try reader.choice(field))
             default: break
             }
         }

@@ -18,6 +18,8 @@ package enum ParticipantMessage: WireMessage {
     case depart(Depart)
     /// It ends somebody else's attachment.
     case revokeRequest(RevokeRequest)
+    /// It wants another certificate.
+    case renew(RenewRequest)
 
     package static let table = MessageTable(
         "ParticipantMessage",
@@ -30,6 +32,7 @@ package enum ParticipantMessage: WireMessage {
             FieldRow(5, "agent_report", .message("AgentReport")),
             FieldRow(6, "depart", .message("Depart")),
             FieldRow(7, "revoke_request", .message("RevokeRequest")),
+            FieldRow(8, "renew", .message("RenewRequest")),
         ]
     )
 
@@ -47,6 +50,7 @@ package enum ParticipantMessage: WireMessage {
         case .agentReport(let value): writer.choice(5, value)
         case .depart(let value): writer.choice(6, value)
         case .revokeRequest(let value): writer.choice(7, value)
+        case .renew(let value): writer.choice(8, value)
         }
     }
 
@@ -61,6 +65,7 @@ package enum ParticipantMessage: WireMessage {
             case 5: self = .agentReport(try reader.choice(field))
             case 6: self = .depart(try reader.choice(field))
             case 7: self = .revokeRequest(try reader.choice(field))
+            case 8: self = .renew(try reader.choice(field))
             default: break
             }
         }

@@ -2,7 +2,7 @@
 package struct Welcome: WireMessage {
     /// The session, new or resumed.
     package var sessionID: String
-    /// Proves on reverse links and when resuming that the session is one's own.
+    /// Proves when resuming that the session is one's own.
     package var secret: [UInt8]
     /// Version of the manager.
     package var managerVersion: String
@@ -10,19 +10,23 @@ package struct Welcome: WireMessage {
     package var cluster: ClusterInfo?
     /// The session of Hello was still known.
     package var resumed: Bool
+    /// For every later link, when Hello had a key.
+    package var certificate: IssuedCertificate?
 
     package init(
         sessionID: String = "",
         secret: [UInt8] = [],
         managerVersion: String = "",
         cluster: ClusterInfo? = nil,
-        resumed: Bool = false
+        resumed: Bool = false,
+        certificate: IssuedCertificate? = nil
     ) {
         self.sessionID = sessionID
         self.secret = secret
         self.managerVersion = managerVersion
         self.cluster = cluster
         self.resumed = resumed
+        self.certificate = certificate
     }
 
     /// Every field at its default.
@@ -38,6 +42,7 @@ package struct Welcome: WireMessage {
             FieldRow(3, "manager_version", .string),
             FieldRow(4, "cluster", .optional(.message("ClusterInfo"))),
             FieldRow(5, "resumed", .bool),
+            FieldRow(6, "certificate", .optional(.message("IssuedCertificate"))),
         ]
     )
 
@@ -47,6 +52,7 @@ package struct Welcome: WireMessage {
         writer.string(3, managerVersion)
         writer.message(4, cluster)
         writer.bool(5, resumed)
+        writer.message(6, certificate)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -58,6 +64,7 @@ package struct Welcome: WireMessage {
             case 3: managerVersion = try reader.string(field)
             case 4: cluster = try reader.message(field)
             case 5: resumed = try reader.bool(field)
+            case 6: certificate = try reader.message(field)
             default: break
             }
         }

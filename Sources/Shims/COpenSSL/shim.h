@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -13,6 +14,9 @@
 // Macros over SSL_ctrl and SSL_CTX_ctrl.
 static inline long tp_SSL_CTX_set_min_version(SSL_CTX *context, int version) {
     return SSL_CTX_set_min_proto_version(context, version);
+}
+static inline long tp_SSL_CTX_set_max_version(SSL_CTX *context, int version) {
+    return SSL_CTX_set_max_proto_version(context, version);
 }
 static inline long tp_SSL_CTX_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
 static inline long tp_SSL_CTX_set_session_cache_off(SSL_CTX *context) {
@@ -42,6 +46,13 @@ static inline GENERAL_NAME *tp_names_at(const GENERAL_NAMES *names, int index) {
 }
 static inline int tp_names_push(GENERAL_NAMES *names, GENERAL_NAME *name) { return sk_GENERAL_NAME_push(names, name); }
 static inline GENERAL_NAMES *tp_names_new(void) { return sk_GENERAL_NAME_new_null(); }
+
+// The last certificate of the chain that was verified: its root; NULL without a verified peer.
+static inline X509 *tp_SSL_verified_root(const SSL *ssl) {
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    if (chain == NULL || SSL_get_verify_result(ssl) != X509_V_OK) return NULL;
+    return sk_X509_value(chain, sk_X509_num(chain) - 1);
+}
 
 // EVP_PKEY_Q_keygen is variadic.
 static inline EVP_PKEY *tp_generate_p256(void) { return EVP_EC_gen("P-256"); }

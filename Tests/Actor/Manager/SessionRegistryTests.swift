@@ -42,8 +42,6 @@ import Testing
             now: now
         )
         #expect(!otherKind.resumed)
-        #expect(registry.proves("a", secret: [1, 2]))
-        #expect(!registry.proves("a", secret: [1]))
     }
 
     @Test("Another user does not get a session, though the secret be known; changed groups do not matter")

@@ -157,7 +157,7 @@ import Testing
                 == ["resource": "limits.cpu", "containerName": "main"]
         )
         #expect(
-            agent["volumeMounts"]?.array?.dropFirst() == [
+            agent["volumeMounts"]?.array?.dropFirst(2) == [
                 ["name": "data", "mountPath": "/tel_app_mounts/main/data", "readOnly": true],
                 [
                     "name": "data", "mountPath": "/tel_app_mounts/main/logs", "readOnly": true,

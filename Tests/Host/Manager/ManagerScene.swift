@@ -17,6 +17,7 @@ final class ManagerScene: Sendable {
 
     let manager: TrafficManager
     let authority: CertificateAuthority
+    let credentials: ManagerCredentials
     let port: Int
     private let server: ManagerServer
     private let socket: any Channel
@@ -25,10 +26,19 @@ final class ManagerScene: Sendable {
         _ cluster: any ManagedCluster,
         judge: any AccessJudge = OpenJudge(),
         port: Int = 0,
-        authority: CertificateAuthority? = nil
+        authority: CertificateAuthority? = nil,
+        clusterAuthorities: [UInt8] = [],
+        lifetime: Int = 3600
     ) async throws {
         let authority = try authority ?? CertificateAuthority(commonName: "test")
         self.authority = authority
+        credentials = try ManagerCredentials(
+            authority: ManagerAuthority(authority: authority),
+            names: [Self.serverName],
+            clusterAuthorities: clusterAuthorities,
+            lifetime: lifetime,
+            now: CredentialKeeper.now
+        )
         manager = TrafficManager(
             cluster: cluster,
             judge: judge,
@@ -38,7 +48,8 @@ final class ManagerScene: Sendable {
         )
         server = try await ManagerServer.make(
             manager: manager,
-            identity: try authority.issue(commonName: "traffic-manager", dnsNames: [Self.serverName]),
+            judge: judge,
+            credentials: credentials,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: Self.logger
         )
@@ -52,13 +63,21 @@ final class ManagerScene: Sendable {
         await server.drain()
     }
 
-    func dial(_ alpn: String, _ configuration: LinkConfiguration = LinkConfiguration()) async throws -> Link {
+    func dial(
+        _ alpn: String,
+        _ configuration: LinkConfiguration = LinkConfiguration(),
+        identity: TLSIdentity? = nil
+    ) async throws -> Link {
         let context = try TLSContext.client(
             trust: .authorities(pem: authority.certificatePEM),
-            identity: nil,
+            identity: identity,
             alpn: [alpn]
         )
-        return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        return try await dial(context, configuration)
+    }
+
+    func dial(_ context: TLSContext, _ configuration: LinkConfiguration) async throws -> Link {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port)
             .flatMap { channel in
                 Link.startTLS(
@@ -71,17 +90,14 @@ final class ManagerScene: Sendable {
     }
 
     /// An agent's link to this manager, running.
-    func agentLink(_ pod: String, _ loop: any EventLoop) throws -> AgentLink {
+    func agentLink(_ pod: String, _ loop: any EventLoop, token: String = "/nowhere") throws -> AgentLink {
         AgentLink(
             eventLoop: loop,
             host: "127.0.0.1",
             port: port,
             serverName: Self.serverName,
-            context: try TLSContext.client(
-                trust: .authorities(pem: authority.certificatePEM),
-                identity: nil,
-                alpn: ["h2"]
-            ),
+            credential: try SessionCredential(authorities: authority.certificatePEM),
+            tokenPath: token,
             hello: AgentHello(
                 workloadKind: "Deployment",
                 workloadName: "web",

@@ -3,7 +3,10 @@ import HTTP2
 import Message
 import NIOCore
 import NIOPosix
+import TLS
 import Tunnel
+
+@testable import Host
 
 /// A workstation: a session, a forward link for calls and tunnels, and a reverse link that dials its own loopback.
 actor TestWorkstation {
@@ -20,9 +23,9 @@ actor TestWorkstation {
     init(
         _ scene: ManagerScene,
         user: String = "ann",
-        resume: Welcome? = nil,
-        secret: [UInt8]? = nil
+        resume: Welcome? = nil
     ) async throws {
+        let credential = try SessionCredential(authorities: scene.authority.certificatePEM)
         link = try await scene.dial(Link.forward)
         let (writer, messages) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
         self.writer = writer
@@ -30,18 +33,16 @@ actor TestWorkstation {
             kind: .client,
             sessionID: resume?.sessionID ?? "",
             client: ClientHello(user: user, host: "box", namespace: "default"),
-            secret: resume?.secret ?? []
+            secret: resume?.secret ?? [],
+            publicKey: credential.publicKey
         )
         try await writer.send(.hello(hello))
         guard case .welcome(let welcome)? = try await messages.next() else { throw CallStatus(.internal, "no welcome") }
         self.welcome = welcome
-        var router = CallRouter()
-        router.unary(WorkstationCalls.identify) { _, _ in
-            WorkstationIdentity(sessionID: welcome.sessionID, secret: secret ?? welcome.secret)
-        }
-        let calls = router
+        if let certificate = welcome.certificate { credential.take(certificate) }
+        let calls = LinkAdmission().router
         reverse = try await scene.dial(
-            Link.reverse,
+            credential.context(alpn: Link.reverse),
             LinkConfiguration { link in
                 let tunnels = TunnelServer(eventLoop: link.eventLoop) { request, answer in
                     answer(.dial(request.destination))

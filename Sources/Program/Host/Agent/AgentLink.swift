@@ -21,7 +21,8 @@ final class AgentLink: @unchecked Sendable {
     private let host: String
     private let port: Int
     private let serverName: String
-    private let context: TLSContext
+    private let credential: SessionCredential
+    private let tokenPath: String
     private let hello: AgentHello
     private let logger: Logger
     private(set) var dialler: TunnelDialler?
@@ -31,7 +32,8 @@ final class AgentLink: @unchecked Sendable {
         host: String,
         port: Int,
         serverName: String,
-        context: TLSContext,
+        credential: SessionCredential,
+        tokenPath: String,
         hello: AgentHello,
         logger: Logger
     ) {
@@ -39,7 +41,8 @@ final class AgentLink: @unchecked Sendable {
         self.host = host
         self.port = port
         self.serverName = serverName
-        self.context = context
+        self.credential = credential
+        self.tokenPath = tokenPath
         self.hello = hello
         self.logger = logger
     }
@@ -80,6 +83,8 @@ final class AgentLink: @unchecked Sendable {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: TunnelSocket.readBuffers)
             .connect(host: host, port: port).get()
+        // Renewed on the live session, read anew for each link: what is shown has just been valid.
+        let context = try credential.context(alpn: Link.forward)
         let client = try await eventLoop.flatSubmit { [self] in
             Link.startTLS(on: channel, context: context, dialler: serverName, configuration: LinkConfiguration())
                 .map { link in
@@ -94,12 +99,19 @@ final class AgentLink: @unchecked Sendable {
                     return CallClient(link: link)
                 }
         }.get()
-        defer { channel.close(promise: nil) }
+        var isWelcome = false
+        defer {
+            channel.close(promise: nil)
+            // The manager may not know the certificate any more; the token is as good.
+            if !isWelcome { credential.forget() }
+        }
         let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
         var hello = Hello()
         hello.kind = .agent
         hello.version = ProductVersion.text
         hello.agent = self.hello
+        hello.credential = token
+        hello.publicKey = credential.publicKey
         if let former {
             hello.sessionID = former.sessionID
             hello.secret = former.secret
@@ -119,14 +131,40 @@ final class AgentLink: @unchecked Sendable {
             }
             defer { group.cancelAll() }
             for try await message in responses {
+                if case .renewal(let renewal) = message { take(renewal) }
                 if case .welcome(let welcome) = message {
                     logger.info("session", metadata: ["id": "\(welcome.sessionID)"])
                     welcomed(welcome)
+                    isWelcome = true
+                    if let certificate = welcome.certificate {
+                        credential.take(certificate)
+                        group.addTask { [self] in
+                            await credential.keepRenewed {
+                                let request = RenewRequest(credential: self.token, publicKey: self.credential.publicKey)
+                                try await requests.send(.renew(request))
+                            }
+                        }
+                    }
                 }
                 if case .heartbeat(let beat) = message, beat.sequence == 0 { synchronised() }
                 if let answer = await agent.take(message) { try await requests.send(answer) }
             }
         }
+    }
+}
+
+extension AgentLink {
+    /// The token that proves whose agent this is, empty without one; the kubelet renews the file.
+    private var token: String {
+        String(decoding: FileContents.read(tokenPath) ?? [], as: UTF8.self).filter { !$0.isWhitespace }
+    }
+
+    private func take(_ renewal: Renewal) {
+        if let certificate = renewal.certificate { return credential.take(certificate) }
+        logger.warning(
+            "certificate not renewed",
+            metadata: ["code": "\(renewal.code)", "reason": "\(renewal.message)"]
+        )
     }
 }
 

@@ -46,19 +46,15 @@ package enum AgentProgram {
         }
         let config = try AgentConfig(json: required(AgentConfig.environmentName))
         let podIP = try required(AgentEnvironment.podAddress)
-        let context = try TLSContext.client(
-            trust: .authorities(pem: Array(required(AgentEnvironment.managerCA).utf8)),
-            identity: nil,
-            alpn: ["h2"],
-            minimumVersion: .v1_3
-        )
+        let credential = try SessionCredential(authorities: Array(required(AgentEnvironment.managerCA).utf8))
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let link = AgentLink(
             eventLoop: eventLoop,
             host: config.managerHost,
             port: config.managerPort,
             serverName: config.managerHost,
-            context: context,
+            credential: credential,
+            tokenPath: AgentEnvironment.tokenDirectory + "/token",
             hello: hello(config, podIP: podIP, environment: environment),
             logger: logger
         )

@@ -14,6 +14,12 @@ package enum ManagerProgram {
     /// Where participants and the API server find it.
     private static let apiPort = 8081
     private static let webhookPort = 8443
+    /// `enforcing`, `permissive` or `disabled`.
+    private static let modeName = "TELEPRESENCE_AUTHENTICATION_MODE"
+    /// How long a participant's certificate is valid, in seconds.
+    private static let lifetimeName = "TELEPRESENCE_CERTIFICATE_LIFETIME"
+    /// How often it is looked whether certificates have to be renewed or have been replaced.
+    private static let credentialLook = Duration.seconds(60)
     /// How long open tunnels may go on after SIGTERM.
     private static let drainTime = Duration.seconds(2)
 
@@ -59,25 +65,33 @@ package enum ManagerProgram {
             ),
             direct: try DirectAddressFinder(api: api, namespace: namespace, environment: environment)
         )
-        let authority = try await ManagerAuthority.load(api, namespace: namespace)
+        let authority = try await ManagerAuthority.load(api, namespace: namespace, now: CredentialKeeper.now)
         if !authority.isKept {
             logger.warning("the authority cannot be kept in a Secret: clients must learn a new one after a restart")
         }
-        let identity = try authority.identity(namespace: namespace, clusterDomain: resolver.clusterDomain)
-        let manager = TrafficManager(cluster: cluster, judge: OpenJudge(), version: ProductVersion.text, logger: logger)
+        let credentials = try await credentials(api, authority, environment, namespace, resolver, logger)
+        let keeper = CredentialKeeper(api: api, namespace: namespace, credentials: credentials, logger: logger)
+        let mode = try authenticationMode(environment)
+        logger.log(level: mode == .enforcing ? .info : .warning, "authentication", metadata: ["mode": "\(mode)"])
+        let judge = ClusterJudge(reviews: api, mode: mode, namespace: namespace, audit: logger)
+        let manager = TrafficManager(cluster: cluster, judge: judge, version: ProductVersion.text, logger: logger)
         let server = try await ManagerServer.make(
             manager: manager,
-            identity: identity,
+            judge: judge,
+            credentials: credentials,
             eventLoop: eventLoop,
             logger: logger
         )
         let webhook = WebhookHandler(
             api: api,
             manager: manager,
-            injector: Injector(settings: settings(environment, authority, namespace: namespace)),
+            injector: {
+                Injector(settings: settings(environment, credentials.authority, namespace: namespace))
+            },
             logger: logger
         )
-        let admission = try AdmissionServer(group: eventLoop, identity: identity, logger: logger) { request in
+        let admission = try AdmissionServer(group: eventLoop, identity: credentials.identity, logger: logger) {
+            request in
             try await webhook.answer(request)
         }
         let address = try await listen(webhookPort) { host, port in
@@ -87,7 +101,7 @@ package enum ManagerProgram {
         let socket = try await listen(apiPort) { host, port in
             try await server.listen(host: host, port: port)
         }
-        try await authority.publish(api, namespace: namespace)
+        try await keeper.publish()
         let webhookName = environment["TELEPRESENCE_WEBHOOK_NAME"].flatMap { $0.isEmpty ? nil : $0 }
         logger.info(
             "serving",
@@ -95,7 +109,13 @@ package enum ManagerProgram {
         )
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Termination.signalled() }
-            group.addTask { await maintain(manager, api, authority, webhookName: webhookName, logger) }
+            group.addTask { await maintain(manager, api, credentials, webhookName: webhookName, logger) }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: credentialLook)
+                    await keeper.refresh { try admission.use($0) }
+                }
+            }
             await group.next()
             group.cancelAll()
         }
@@ -110,13 +130,13 @@ package enum ManagerProgram {
     private static func maintain(
         _ manager: TrafficManager,
         _ api: APIConnection,
-        _ authority: ManagerAuthority,
+        _ credentials: ManagerCredentials,
         webhookName: String?,
         _ logger: Logger
     ) async {
         while !Task.isCancelled {
             do throws(APIError) {
-                try await authority.register(api, name: webhookName ?? WebhookRegistration.name)
+                try await credentials.authority.register(api, name: webhookName ?? WebhookRegistration.name)
             } catch {
                 logger.warning("the webhook is not registered", metadata: ["error": "\(error)"])
             }
@@ -124,6 +144,50 @@ package enum ManagerProgram {
             await manager.refreshClusterInfo()
             try? await Task.sleep(for: .seconds(5))
         }
+    }
+
+    /// What the manager shows and issues, and whom it believes.
+    private static func credentials(
+        _ api: APIConnection,
+        _ authority: ManagerAuthority,
+        _ environment: [String: String],
+        _ namespace: String,
+        _ resolver: PodResolver,
+        _ logger: Logger
+    ) async throws -> ManagerCredentials {
+        var lifetime = 3600
+        if let text = environment[lifetimeName], !text.isEmpty {
+            guard let seconds = Int(text), (10...86_400).contains(seconds) else {
+                throw Problem(description: "\(lifetimeName) is \"\(text)\"; seconds between 10 and 86400 are possible")
+            }
+            lifetime = seconds
+        }
+        func make(_ cluster: [UInt8]) throws(TLSError) -> ManagerCredentials {
+            try ManagerCredentials(
+                authority: authority,
+                names: ManagerAuthority.names(namespace: namespace, clusterDomain: resolver.clusterDomain),
+                clusterAuthorities: cluster,
+                lifetime: lifetime,
+                now: CredentialKeeper.now
+            )
+        }
+        guard let cluster = await CredentialKeeper.clusterAuthorities(api, logger) else { return try make([]) }
+        do throws(TLSError) {
+            return try make(cluster)
+        } catch {
+            logger.warning("client certificates cannot be checked", metadata: ["error": "\(error)"])
+            return try make([])
+        }
+    }
+
+    private static func authenticationMode(_ environment: [String: String]) throws(Problem) -> AuthenticationMode {
+        let text = environment[modeName] ?? ""
+        guard !text.isEmpty else { return .enforcing }
+        guard let mode = AuthenticationMode(rawValue: text) else {
+            let modes = AuthenticationMode.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Problem(description: "\(modeName) is \"\(text)\"; possible are: \(modes)")
+        }
+        return mode
     }
 
     /// Listens on all addresses, of both families where there are both.
@@ -148,7 +212,7 @@ package enum ManagerProgram {
             agentImage: environment["TELEPRESENCE_AGENT_IMAGE"] ?? "telepresence/traffic:\(ProductVersion.text)",
             managerHost: "traffic-manager.\(namespace).svc",
             managerPort: apiPort,
-            managerCA: String(decoding: authority.authority.certificatePEM, as: UTF8.self)
+            managerCA: String(decoding: authority.bundle, as: UTF8.self)
         )
         let level = environment["TELEPRESENCE_AGENT_LOG_LEVEL"] ?? environment["TELEPRESENCE_LOG_LEVEL"]
         if let level, !level.isEmpty { settings.logLevel = level }

@@ -5,7 +5,7 @@ package import Logging
 import Message
 package import NIOCore
 import NIOPosix
-package import TLS
+import TLS
 import Tunnel
 
 /// The traffic manager's sockets: answers participants' calls, dials their tunnels, and relays what agents send.
@@ -17,35 +17,46 @@ package final class ManagerServer: Sendable {
     private static let relayTimeout = TimeAmount.seconds(5)
 
     private let manager: TrafficManager
-    private let context: TLSContext
+    private let judge: any AccessJudge
+    private let credentials: ManagerCredentials
     private let eventLoop: any EventLoop
     private let links: NIOLoopBound<ManagerLinks>
     private let logger: Logger
 
     /// Makes it; must run on `eventLoop`.
-    private init(_ manager: TrafficManager, _ context: TLSContext, _ eventLoop: any EventLoop, _ logger: Logger) {
+    private init(
+        _ manager: TrafficManager,
+        _ judge: any AccessJudge,
+        _ credentials: ManagerCredentials,
+        _ eventLoop: any EventLoop,
+        _ logger: Logger
+    ) {
         self.manager = manager
-        self.context = context
+        self.judge = judge
+        self.credentials = credentials
         self.eventLoop = eventLoop
         self.logger = logger
         links = NIOLoopBound(ManagerLinks(), eventLoop: eventLoop)
     }
 
-    /// Makes a server that presents `identity`.
+    /// Makes a server that does not listen yet.
+    ///
+    /// - Parameters:
+    ///   - manager: decides everything.
+    ///   - judge: says who participants are.
+    ///   - credentials: what the server shows and issues, and whom it believes.
+    ///   - eventLoop: where all links live.
+    ///   - logger: for what happens on links.
+    /// - Returns: The server.
+    /// - Throws: When the event loop is over.
     package static func make(
         manager: TrafficManager,
-        identity: TLSIdentity,
+        judge: any AccessJudge,
+        credentials: ManagerCredentials,
         eventLoop: any EventLoop,
         logger: Logger
     ) async throws -> ManagerServer {
-        let context = try TLSContext.server(
-            identity: identity,
-            clientTrust: nil,
-            requireClientCertificate: false,
-            alpn: [Link.forward, Link.reverse],
-            minimumVersion: .v1_3
-        )
-        return try await eventLoop.submit { ManagerServer(manager, context, eventLoop, logger) }.get()
+        try await eventLoop.submit { ManagerServer(manager, judge, credentials, eventLoop, logger) }.get()
     }
 
     /// Listens; the channel's local address says where.
@@ -56,9 +67,12 @@ package final class ManagerServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { [self] channel in
                 let configuration = LinkConfiguration { [self] link in started(link, router) }
-                let link = Link.acceptTLS(on: channel, context: context, configuration: configuration)
+                let link = Link.acceptTLS(on: channel, context: credentials.context, configuration: configuration)
+                let peer = channel.remoteAddress?.description ?? "?"
                 link.whenFailure { [self] error in
-                    logger.debug("handshake", metadata: ["error": "\(error)"])
+                    // What asks for TLS and fails is somebody's trouble; a probe that says nothing is not.
+                    let level: Logger.Level = (error as? TLSError) == .closedDuringHandshake ? .debug : .warning
+                    logger.log(level: level, "handshake failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
                 }
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
@@ -86,7 +100,7 @@ package final class ManagerServer: Sendable {
                 Task { await manager.reverseLink(of: session, isUp: false, sequence: sequence) }
             }
         }
-        guard link.role == .server else { return identify(link) }
+        guard link.role == .server else { return admit(link) }
         let tunnels = TunnelServer(eventLoop: eventLoop) { [weak link, self] request, answer in
             guard let link else { return answer(.refuse(.linkLost)) }
             answer(route(request, from: link))
@@ -97,25 +111,55 @@ package final class ManagerServer: Sendable {
         }
     }
 
-    /// Asks who has dialled a reverse link; only the owner of a session knows its secret.
-    private func identify(_ link: Link) {
+    /// Takes a reverse link whose certificate is that of a session, and says so; any other is told why not.
+    private func admit(_ link: Link) {
+        let certificate = link.peerCertificate
         Task { [self] in
-            do {
-                let client = CallClient(link: link)
-                let identity = try await client.unary(WorkstationCalls.identify, Empty(), timeout: .seconds(10))
-                guard await manager.proves(identity) else { throw CallStatus(.unauthenticated, "wrong secret") }
-                let sequence = try await eventLoop.submit { [self] in
-                    let table = links.value
-                    return table.setReverse(link, for: identity.sessionID) ? table.nextSequence() : nil
-                }.get()
+            var verdict = LinkVerdict()
+            do throws(ManagerFailure) {
+                let session = try await session(of: certificate)
+                verdict.sessionID = session
+                let sequence = await onLoop { table in
+                    table.setReverse(link, for: session) ? table.nextSequence() : nil
+                }
                 guard let sequence else { return }
-                await manager.reverseLink(of: identity.sessionID, isUp: true, sequence: sequence)
-                logger.debug("reverse link", metadata: ["session": "\(identity.sessionID)"])
+                await manager.reverseLink(of: session, isUp: true, sequence: sequence)
+                logger.debug("reverse link", metadata: ["session": "\(session)"])
             } catch {
+                verdict.code = error.code.rawValue
+                verdict.message = error.message
                 logger.warning("reverse link refused", metadata: ["error": "\(error)"])
-                eventLoop.execute { link.close() }
             }
+            do {
+                _ = try await CallClient(link: link).unary(WorkstationCalls.admit, verdict, timeout: .seconds(10))
+                if verdict.code == 0 { return }
+            } catch {
+                logger.warning("reverse link lost", metadata: ["error": "\(error)"])
+            }
+            eventLoop.execute { link.close() }
         }
+    }
+
+    /// The session that a certificate names, which must be there.
+    private func session(of certificate: PeerCertificate?) async throws(ManagerFailure) -> String {
+        guard let certificate else {
+            throw ManagerFailure(.unauthenticated, "a reverse link needs the session's certificate, and shows none")
+        }
+        guard credentials.issuer(of: certificate) == .manager, case .session(let id) = CertificateName(certificate)
+        else {
+            throw ManagerFailure(
+                .unauthenticated,
+                "the certificate of \(certificate.commonName ?? "nobody") is not that of a session"
+            )
+        }
+        guard await manager.principal(of: id) != nil else {
+            throw ManagerFailure(.unauthenticated, "the certificate is that of a session that is over")
+        }
+        return id
+    }
+
+    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (ManagerLinks) -> Value?) async -> Value? {
+        (try? await eventLoop.submit { [self] in body(links.value) }.get()) ?? nil
     }
 
     // MARK: tunnels
@@ -167,25 +211,64 @@ package final class ManagerServer: Sendable {
         guard case .hello(let hello)? = try await requests.next() else {
             throw CallStatus(.invalidArgument, "the first message must be a hello")
         }
+        let certificate = try await eventLoop.submit { link.peerCertificate }.get()
+        let participant = ParticipantIdentity(hello: hello, certificate: certificate, credentials: credentials)
         let joined: JoinedSession
+        let principal: Principal
+        var issued: IssuedCertificate?
         do throws(ManagerFailure) {
-            joined = try await manager.join(hello, as: .unproven)
+            principal = try await judge.identify(participant.evidence(known: manager))
+            joined = try await manager.join(hello, as: principal)
         } catch {
             throw CallStatus(error)
         }
+        let expiry = SessionExpiry()
+        do throws(ManagerFailure) {
+            issued = try participant.certificate(session: joined.id, principal, publicKey: hello.publicKey)
+        } catch {
+            await manager.linkLost(joined)
+            throw CallStatus(error)
+        }
+        if issued != nil { expiry.move(to: .seconds(credentials.lifetime)) }
         let owner = ManagerLinks.Owner(session: joined.id, isClient: hello.kind == .client)
         _ = try? await eventLoop.submit { [self] in links.value.bind(link, to: owner) }.get()
-        await withTaskGroup(of: Void.self) { group in
+        let (renewals, renew) = AsyncStream.makeStream(of: RenewRequest.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { [issued] group in
             group.addTask {
                 for await message in joined.outbound {
+                    var message = message
+                    if case .welcome(var welcome) = message {
+                        welcome.certificate = issued
+                        message = .welcome(welcome)
+                    }
                     do { try await writer.send(message) } catch { return }
                 }
             }
             group.addTask { [manager] in
-                while let message = try? await requests.next() { await manager.take(message, from: joined) }
+                while let message = try? await requests.next() {
+                    if case .renew(let request) = message {
+                        renew.yield(request)
+                    } else {
+                        await manager.take(message, from: joined)
+                    }
+                }
             }
             group.addTask {
                 for await _ in joined.ended {}
+            }
+            group.addTask { [judge] in
+                for await request in renewals {
+                    let answer = await participant.renew(request, judge, session: joined.id, as: principal)
+                    if answer.certificate != nil { expiry.move(to: .seconds(self.credentials.lifetime)) }
+                    do { try await writer.send(.renewal(answer)) } catch { return }
+                }
+            }
+            group.addTask {
+                await expiry.passed()
+                // What ends the call may overtake its status.
+                let words = "the session's certificate has expired and was not renewed"
+                let code = ManagerFailure.Code.unauthenticated.rawValue
+                if expiry.isOver { try? await writer.send(.renewal(Renewal(code: code, message: words))) }
             }
             await group.next()
             group.cancelAll()

@@ -6,7 +6,8 @@ import Logging
 struct WebhookHandler: Sendable {
     let api: APIConnection
     let manager: TrafficManager
-    let injector: Injector
+    /// With what holds at the time: the authority may be another one.
+    let injector: @Sendable () -> Injector
     let logger: Logger
 
     /// Answers one review.
@@ -27,7 +28,7 @@ struct WebhookHandler: Sendable {
         guard await manager.wantsAgent(workload) || wish == .enabled else { return .allow(warnings: warnings) }
         let services = try await api.list(.services, namespace: request.namespace).items
         let labels = try? await api.get(.namespaces, name: request.namespace).at("metadata", "labels")?.stringMap
-        let outcome = injector.inject(
+        let outcome = injector().inject(
             InjectionRequest(
                 pod: pod,
                 namespace: request.namespace,

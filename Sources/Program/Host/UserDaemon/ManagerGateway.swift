@@ -61,9 +61,11 @@ final class ManagerGateway: ClusterGateway {
         let manager = try await ManagerPlace.find(api, namespace: namespace)
         if resuming == nil { try await Self.require(request.namespace, api) }
         progress("manager", "Connecting to the traffic manager in namespace \(namespace)")
-        let forward = try await dial(access, manager, alpn: Link.forward) { _ in }
+        let proof = try await WorkstationProof(access, manager)
+        let credential = try SessionCredential(authorities: manager.authority)
+        let forward = try await dial(access, manager, proof.context(manager)) { _ in }
         do {
-            return try await session(request, access, manager, forward, resuming, attachments)
+            return try await session(request, access, manager, forward, proof, credential, resuming, attachments)
         } catch {
             await close(forward)
             throw error
@@ -75,17 +77,26 @@ final class ManagerGateway: ClusterGateway {
         _ access: Cluster.ClusterAccess,
         _ manager: ManagerPlace,
         _ forward: NIOLoopBound<Link>,
+        _ proof: WorkstationProof,
+        _ credential: SessionCredential,
         _ resuming: SessionFacts?,
         _ attachments: [Attachment]
     ) async throws -> RemoteManagerSession {
         let client = try await eventLoop.submit { CallClient(link: forward.value) }.get()
         let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
         let namespace = request.namespace.isEmpty ? access.namespace : request.namespace
-        try await requests.send(.hello(Self.hello(namespace, resuming, attachments)))
+        var hello = Self.hello(namespace, resuming, attachments)
+        hello.credential = proof.token
+        hello.publicKey = credential.publicKey
+        try await requests.send(.hello(hello))
         guard case .welcome(let welcome) = try await responses.next() else {
             throw DaemonFailure(.unavailable, "the traffic manager did not welcome this session")
         }
-        let reverse = try await reverseLink(access, manager, welcome)
+        guard let certificate = welcome.certificate else {
+            throw DaemonFailure(.failed, "the traffic manager \(welcome.managerVersion) has issued no certificate")
+        }
+        credential.take(certificate)
+        let reverse = try await reverseLink(access, manager, credential)
         let facts = SessionFacts(
             context: access.contextName ?? "",
             server: access.endpoint.url,
@@ -109,7 +120,10 @@ final class ManagerGateway: ClusterGateway {
             links: links,
             eventLoop: eventLoop,
             client: client,
-            requests: requests
+            requests: requests,
+            credential: credential,
+            source: access.credentials,
+            logger: logger
         )
         session.start(responses)
         return session
@@ -129,36 +143,36 @@ final class ManagerGateway: ClusterGateway {
 
     // MARK: - Links
 
-    /// A link on which the manager opens tunnels towards this workstation.
+    /// A link on which the manager opens tunnels towards this workstation; the manager has taken it.
     private func reverseLink(
         _ access: Cluster.ClusterAccess,
         _ manager: ManagerPlace,
-        _ welcome: Welcome
+        _ credential: SessionCredential
     ) async throws -> NIOLoopBound<Link> {
-        var router = CallRouter()
-        let identity = WorkstationIdentity(sessionID: welcome.sessionID, secret: welcome.secret)
-        router.unary(WorkstationCalls.identify) { _, _ in identity }
-        let (targets, calls) = (targets, router)
-        return try await dial(access, manager, alpn: Link.reverse) { link in
+        let admission = LinkAdmission()
+        let (targets, calls) = (targets, admission.router)
+        let reverse = try await dial(access, manager, credential.context(alpn: Link.reverse)) { link in
+            link.onClose = { admission.closed("\($0)") }
             link.onStream = { stream, fields, _ in
                 if targets.value.handle(stream, fields) { return }
                 if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
             }
         }
+        do throws(CallStatus) {
+            try await admission.verdict(within: .seconds(15))
+        } catch {
+            await close(reverse)
+            throw error
+        }
+        return reverse
     }
 
     private func dial(
         _ access: Cluster.ClusterAccess,
         _ manager: ManagerPlace,
-        alpn: String,
+        _ context: TLSContext,
         onStart: @escaping @Sendable (Link) -> Void
     ) async throws -> NIOLoopBound<Link> {
-        let context = try TLSContext.client(
-            trust: .authorities(pem: manager.authority),
-            identity: nil,
-            alpn: [alpn],
-            minimumVersion: .v1_3
-        )
         let channel = try await PortForward.open(
             access: access,
             namespace: manager.namespace,

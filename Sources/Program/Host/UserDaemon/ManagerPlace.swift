@@ -7,8 +7,10 @@ struct ManagerPlace: Sendable {
     let pod: String
     /// The port for links, in the pod.
     let port: Int
-    /// The certificate of the manager's authority, PEM, as the administrator's cluster publishes it.
+    /// The certificates of the manager's authorities, PEM, as the administrator's cluster publishes them.
     let authority: [UInt8]
+    /// The manager knows the authority of the cluster's client certificates.
+    let takesClientCertificates: Bool
 
     /// The name in the manager's certificate.
     var serverName: String { "traffic-manager.\(namespace).svc" }
@@ -49,7 +51,13 @@ struct ManagerPlace: Sendable {
         guard let authority = published.at("data", "ca.crt")?.string, !authority.isEmpty else {
             throw DaemonFailure(.failed, "ConfigMap traffic-manager in namespace \(namespace) has no ca.crt")
         }
-        return ManagerPlace(namespace: namespace, pod: pod, port: 8081, authority: Array(authority.utf8))
+        return ManagerPlace(
+            namespace: namespace,
+            pod: pod,
+            port: 8081,
+            authority: Array(authority.utf8),
+            takesClientCertificates: published.at("data", "client-certificates")?.string == "accepted"
+        )
     }
 
     private static func isReady(_ pod: JSONValue) -> Bool {

@@ -1,6 +1,8 @@
 import Actor
 import Call
+import Cluster
 import HTTP2
+import Logging
 import Message
 import NIOCore
 import Synchronization
@@ -26,6 +28,8 @@ final class RemoteManagerSession: ManagerSession {
         var pending: [String: Pending] = [:]
         var lastRequest = 0
         var lost = false
+        /// Why the manager has not renewed the certificate, the last time that it was asked.
+        var refusal = ""
         /// Somebody has used the workstation since the last heartbeat.
         var used = false
     }
@@ -34,6 +38,10 @@ final class RemoteManagerSession: ManagerSession {
     let events: AsyncStream<SessionEvent>
     let eventLoop: any EventLoop
     private let links: NIOLoopBound<Links>
+    /// For every further link of this session.
+    let credential: SessionCredential
+    private let source: any CredentialSource
+    private let logger: Logger
     private let requests: CallWriter<ParticipantMessage>
     private let client: CallClient
     private let emit: AsyncStream<SessionEvent>.Continuation
@@ -45,8 +53,14 @@ final class RemoteManagerSession: ManagerSession {
         links: NIOLoopBound<Links>,
         eventLoop: any EventLoop,
         client: CallClient,
-        requests: CallWriter<ParticipantMessage>
+        requests: CallWriter<ParticipantMessage>,
+        credential: SessionCredential,
+        source: any CredentialSource,
+        logger: Logger
     ) {
+        self.credential = credential
+        self.source = source
+        self.logger = logger
         self.facts = facts
         self.links = links
         self.eventLoop = eventLoop
@@ -78,7 +92,14 @@ final class RemoteManagerSession: ManagerSession {
                 try? await requests.send(.heartbeat(Heartbeat(sequence: sequence, used: used)))
             }
         }
-        tasks.withLock { $0 = [reading, beating] }
+        let renewing = Task { [self] in
+            await credential.keepRenewed {
+                // The token may be another one by now; a certificate is on the link already.
+                let token = try await source.credential(afterRefusal: false).token ?? ""
+                try await requests.send(.renew(RenewRequest(credential: token, publicKey: credential.publicKey)))
+            }
+        }
+        tasks.withLock { $0 = [reading, beating, renewing] }
         eventLoop.execute { [self] in
             for link in [links.value.forward, links.value.reverse] {
                 let former = link.onClose
@@ -245,11 +266,23 @@ final class RemoteManagerSession: ManagerSession {
         case .requestResult(let result): finish(result.requestID, .success(result))
         case .progress(let update):
             state.withLock { $0.pending[update.requestID]?.progress }?(update.phase, update.message)
+        case .renewal(let renewal): take(renewal)
         case .welcome, .heartbeat, .unknown: break
         }
     }
 
-    private func lose(_ reason: String) {
+    private func take(_ renewal: Renewal) {
+        state.withLock { $0.refusal = renewal.message }
+        if let certificate = renewal.certificate { return credential.take(certificate) }
+        logger.warning(
+            "certificate not renewed",
+            metadata: ["code": "\(renewal.code)", "reason": "\(renewal.message)"]
+        )
+    }
+
+    private func lose(_ cause: String) {
+        let refusal = state.withLock { $0.refusal }
+        let reason = refusal.isEmpty ? cause : "\(cause); its certificate was not renewed: \(refusal)"
         let pending = state.withLock { state -> [Pending]? in
             guard !state.lost else { return nil }
             state.lost = true
