@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import connect  # noqa: E402
 import errors  # noqa: E402
+import identity  # noqa: E402
 import installation  # noqa: E402
 import intercept  # noqa: E402
 import life  # noqa: E402
@@ -22,7 +23,7 @@ import registry  # noqa: E402
 from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
 
 # The last one takes the traffic manager away.
-SUITES = [errors, connect, intercept, life, registry, installation]
+SUITES = [errors, connect, intercept, identity, life, registry, installation]
 
 
 def scenarios():
