@@ -184,12 +184,13 @@ class Chaos:
         self.note(f"{user} leaves {name}")
 
     def start_load(self):
-        for name, app in self.apps.items():
-            self.cluster.caller.call("/load", url=app.url, pause=0.03)
+        # By address: what never got past the cluster's resolver was no request that anybody could have answered.
+        self.urls = {name: f"http://{app.address()}/" for name, app in self.apps.items()}
+        for url in self.urls.values():
+            self.cluster.caller.call("/load", url=url, pause=0.03)
         # The workstation's programs: the same client, in its network, through bob's interface.
-        address = self.apps["free"].address()
-        url = f"http://{address}/"
-        command = [*self.lab.enter(), sys.executable, os.path.join(HERE, "chaos.py"), "--outbound", url]
+        program = [sys.executable, os.path.join(HERE, "chaos.py"), "--outbound", self.urls["free"]]
+        command = [*self.lab.enter(), *program]
         self.outbound = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lab.processes.append(self.outbound)
 
@@ -338,8 +339,8 @@ class Chaos:
                 expect(bool(one["attachments"]) == (one["name"] in self.wanted), f"list tells {one}")
         reports = self.cluster.caller.call("/load/stop")
         sums, explained, lost = {"asked": 0, "by": {}}, {}, []
-        for name, app in self.apps.items():
-            report = reports[app.url]
+        for name, url in self.urls.items():
+            report = reports[url]
             sums["asked"] += report["asked"]
             for by, count in report["by"].items():
                 sums["by"][by] = sums["by"].get(by, 0) + count
