@@ -246,7 +246,11 @@ extension APIServer {
         let bookmarks = request.flag("allowWatchBookmarks")
         if initial { continuation.yield(ByteBuffer(bytes: Self.bookmark(kind, version, form, initialEnd: true))) }
         let asked = min(request.parameter("timeoutSeconds").flatMap { Int($0) } ?? 0, 86400)
-        let deadline = ContinuousClock.now + .seconds(asked > 0 ? asked : Int.random(in: 1800...3600))
+        let faults = self.faults
+        let bound = faults.plan.watchSeconds
+        let most = asked > 0 ? asked : Int.random(in: 1800...3600)
+        let deadline = ContinuousClock.now + .seconds(bound > 0 ? min(bound, most) : most)
+        let number = faults.add(watch: continuation)
         let store = self.api.store
         let keeper = Task {
             while !Task.isCancelled {
@@ -263,6 +267,7 @@ extension APIServer {
         continuation.onTermination = { _ in
             subscription.cancel()
             keeper.cancel()
+            faults.forget(number)
         }
         return APIResponse(contentType: "application/json", body: .stream(stream))
     }

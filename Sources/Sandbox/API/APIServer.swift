@@ -102,8 +102,7 @@ package final class APIServer: Sendable {
             if !resource.subresource.isEmpty {
                 return try await self.subresource(resource, info.verb, request, user)
             }
-            let answer = try await self.object(resource, info.verb, request, user)
-            return info.verb == "watch" ? self.faults.wrap(answer) : answer
+            return try await self.object(resource, info.verb, request, user)
         }
     }
 

@@ -46,32 +46,18 @@ package final class FaultInjector: Sendable {
         }
     }
 
-    /// The answer to a watch as it passes on what comes, until the watch is cut.
-    func wrap(_ response: APIResponse) -> APIResponse {
-        guard response.status == 200, case .stream(let pieces) = response.body else { return response }
-        let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
-        let (id, seconds) = self.state.withLock { state in
+    /// Notes a watch that is open, so that it can be cut; the number is for ``forget(_:)``.
+    func add(watch: AsyncStream<ByteBuffer>.Continuation) -> Int {
+        self.state.withLock { state in
             state.next += 1
-            state.watches[state.next] = continuation
-            return (state.next, state.plan.watchSeconds)
+            state.watches[state.next] = watch
+            return state.next
         }
-        let pump = Task {
-            for await piece in pieces { continuation.yield(piece) }
-            continuation.finish()
-        }
-        let end = Task {
-            guard seconds > 0 else { return }
-            try await Task.sleep(for: .seconds(seconds))
-            continuation.finish()
-        }
-        continuation.onTermination = { [weak self] _ in
-            pump.cancel()
-            end.cancel()
-            _ = self?.state.withLock { $0.watches.removeValue(forKey: id) }
-        }
-        var wrapped = APIResponse(status: response.status, contentType: "", body: .stream(stream))
-        wrapped.headers = response.headers
-        return wrapped
+    }
+
+    /// Forgets a watch that has ended.
+    func forget(_ watch: Int) {
+        _ = self.state.withLock { $0.watches.removeValue(forKey: watch) }
     }
 
     /// Ends every watch that is open.

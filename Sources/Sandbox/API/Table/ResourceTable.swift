@@ -192,7 +192,10 @@ enum ResourceTable {
                 (node.at("status", "addresses")?.array ?? []).first { $0["type"] == "InternalIP" }?["address"]?.string
                     ?? "<none>"
             },
-            .text("External-IP", wide: true) { _ in "<none>" },
+            .text("External-IP", wide: true) { node in
+                let external = (node.at("status", "addresses")?.array ?? []).first { $0["type"] == "ExternalIP" }
+                return external?["address"]?.string ?? "<none>"
+            },
             .text("OS-Image", wide: true, text("status", "nodeInfo", "osImage", none: "<unknown>")),
             .text("Kernel-Version", wide: true, text("status", "nodeInfo", "kernelVersion", none: "<unknown>")),
             .text(
