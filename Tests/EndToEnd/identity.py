@@ -3,7 +3,7 @@
 import json
 import os
 
-from lab import ROOT, wait_until
+from lab import ROOT, Failure, wait_until
 from modes import Mode, expect
 
 MODE = "TELEPRESENCE_AUTHENTICATION_MODE"
@@ -35,6 +35,7 @@ def allow(lab, name):
 def forget(lab, name):
     for words in (["rolebinding", name], ["serviceaccount", name], ["-n", "ambassador", "rolebinding", name]):
         lab.kubectl("delete", *words, "--ignore-not-found").ok()
+    lab.kubectl("delete", "-f", os.path.join(ROOT, "k8s", "client", "client.yaml"), "--ignore-not-found").ok()
 
 
 def audit(lab):
@@ -65,7 +66,16 @@ def scenario_missing_right(lab):
         mode.tp("intercept", "backend", "--port", "8080").failed(refusal, "ask for a Role")
         expect(not mode.tp("status", "--format", "json").ok().json()["attachments"], "nothing is left behind")
         allow(lab, "dev")
-        wait_until("the right", lambda: mode.tp("intercept", "backend", "--port", "8080").code == 0, 30, 1)
+        last = [None]
+
+        def intercepted():
+            last[0] = mode.tp("intercept", "backend", "--port", "8080")
+            return last[0].code == 0
+
+        try:
+            wait_until("the right", intercepted, 30, 1)
+        except Failure as failure:
+            raise Failure(f"{failure}: {last[0]}") from None
         mode.tp("leave", "backend").ok()
         lines = audit(lab)
         for decision in ("refused", "allowed"):

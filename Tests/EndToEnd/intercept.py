@@ -174,5 +174,10 @@ def scenario_quit_ends(lab):
         began = time.monotonic()
         wait_until("the app's answer", lambda: "backend" in cluster_request(lab).out, 5)
         expect(time.monotonic() - began < 1.5, "the app answered late")
+        if kill:
+            # What the killed one held is its user's still: nobody else gets it, the same user takes it over.
+            mode.connect().ok()
+            mode.tp("intercept", "backend", "--port", "8086").ok()
+            answered_by(lab, mode, "workstation")
         mode.quit().ok()
         handler.kill()

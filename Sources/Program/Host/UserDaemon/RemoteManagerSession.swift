@@ -34,6 +34,9 @@ final class RemoteManagerSession: ManagerSession {
         var used = false
     }
 
+    /// How long the manager may take to hear that the workstation leaves.
+    private static let farewell = Duration.milliseconds(500)
+
     let facts: SessionFacts
     let events: AsyncStream<SessionEvent>
     let eventLoop: any EventLoop
@@ -202,10 +205,19 @@ final class RemoteManagerSession: ManagerSession {
     }
 
     func close() async {
+        state.withLock { $0.lost = true }
         try? await requests.send(.depart(Depart(reason: "quit")))
         requests.finish()
-        tasks.withLock { $0.forEach { $0.cancel() } }
-        state.withLock { $0.lost = true }
+        // The manager ends the call when it has read that. Ended here any sooner, the call may take the word with it, and
+        // what the session held would block others for long.
+        let tasks = tasks.withLock { $0 }
+        let patience = Task {
+            try? await Task.sleep(for: Self.farewell)
+            tasks.first?.cancel()
+        }
+        await tasks.first?.value
+        patience.cancel()
+        tasks.forEach { $0.cancel() }
         emit.finish()
         let links = links
         _ = try? await eventLoop.submit {
