@@ -49,6 +49,23 @@ let everyMessage: [any WireMessage.Type] = [
     NetworkSetup.self,
     NetworkSetupResult.self,
     RouteUpdate.self,
+    StatusRequest.self,
+    StatusReport.self,
+    ComponentStatus.self,
+    SessionStatus.self,
+    AttachmentStatus.self,
+    LinkStatus.self,
+    TunnelStatus.self,
+    TunnelFailure.self,
+    ErrorNote.self,
+    StatusCounter.self,
+    LogRequest.self,
+    LogLine.self,
+    LogLevelRequest.self,
+    LogLevelResult.self,
+    DialBack.self,
+    ManifestRequest.self,
+    Manifest.self,
 ]
 
 /// Every enumeration, with the names and numbers of its cases.

@@ -34,4 +34,8 @@ package enum UserDaemonCalls {
     ///
     /// Unary.
     package static let quit = CallMethod<QuitRequest, Empty>("UserDaemon", "Quit")
+    /// Pods as the cluster has them.
+    ///
+    /// Server stream: one answer for each that was asked for.
+    package static let manifests = CallMethod<ManifestRequest, Manifest>("UserDaemon", "Manifests")
 }

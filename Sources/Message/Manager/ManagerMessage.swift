@@ -18,6 +18,10 @@ package enum ManagerMessage: WireMessage {
     case heartbeat(Heartbeat)
     /// The answer to a request for another certificate.
     case renewal(Renewal)
+    /// Agents: dial a reverse link.
+    case dialBack(DialBack)
+    /// Agents: log more or less for some time.
+    case logLevel(LogLevelRequest)
 
     package static let table = MessageTable(
         "ManagerMessage",
@@ -30,6 +34,8 @@ package enum ManagerMessage: WireMessage {
             FieldRow(5, "progress", .message("ProgressUpdate")),
             FieldRow(6, "heartbeat", .message("Heartbeat")),
             FieldRow(7, "renewal", .message("Renewal")),
+            FieldRow(20, "dial_back", .message("DialBack")),
+            FieldRow(21, "log_level", .message("LogLevelRequest")),
         ]
     )
 
@@ -47,6 +53,8 @@ package enum ManagerMessage: WireMessage {
         case .progress(let value): writer.choice(5, value)
         case .heartbeat(let value): writer.choice(6, value)
         case .renewal(let value): writer.choice(7, value)
+        case .dialBack(let value): writer.choice(20, value)
+        case .logLevel(let value): writer.choice(21, value)
         }
     }
 
@@ -61,6 +69,8 @@ package enum ManagerMessage: WireMessage {
             case 5: self = .progress(try reader.choice(field))
             case 6: self = .heartbeat(try reader.choice(field))
             case 7: self = .renewal(try reader.choice(field))
+            case 20: self = .dialBack(try reader.choice(field))
+            case 21: self = .logLevel(try reader.choice(field))
             default: break
             }
         }

@@ -20,6 +20,8 @@ package struct StatusInfo: WireMessage {
     package var bytesIn: UInt64
     /// Bytes sent to the manager.
     package var bytesOut: UInt64
+    /// The links to the cluster.
+    package var links: [LinkStatus]
 
     package init(
         version: String = "",
@@ -31,7 +33,8 @@ package struct StatusInfo: WireMessage {
         error: String = "",
         roundTripMicroseconds: UInt64 = 0,
         bytesIn: UInt64 = 0,
-        bytesOut: UInt64 = 0
+        bytesOut: UInt64 = 0,
+        links: [LinkStatus] = []
     ) {
         self.version = version
         self.pid = pid
@@ -43,6 +46,7 @@ package struct StatusInfo: WireMessage {
         self.roundTripMicroseconds = roundTripMicroseconds
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
+        self.links = links
     }
 
     /// Every field at its default.
@@ -63,6 +67,7 @@ package struct StatusInfo: WireMessage {
             FieldRow(8, "round_trip_us", .unsigned(bits: 64)),
             FieldRow(9, "bytes_in", .unsigned(bits: 64)),
             FieldRow(10, "bytes_out", .unsigned(bits: 64)),
+            FieldRow(20, "links", .repeated(.message("LinkStatus"))),
         ]
     )
 
@@ -77,6 +82,7 @@ package struct StatusInfo: WireMessage {
         writer.unsigned(8, roundTripMicroseconds)
         writer.unsigned(9, bytesIn)
         writer.unsigned(10, bytesOut)
+        writer.message(20, links)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -93,6 +99,7 @@ package struct StatusInfo: WireMessage {
             case 8: roundTripMicroseconds = try reader.unsigned(field)
             case 9: bytesIn = try reader.unsigned(field)
             case 10: bytesOut = try reader.unsigned(field)
+            case 20: links.append(try reader.message(field, repeated: true))
             default: break
             }
         }

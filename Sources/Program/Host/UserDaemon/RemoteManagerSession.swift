@@ -279,7 +279,7 @@ final class RemoteManagerSession: ManagerSession {
         case .progress(let update):
             state.withLock { $0.pending[update.requestID]?.progress }?(update.phase, update.message)
         case .renewal(let renewal): take(renewal)
-        case .welcome, .heartbeat, .unknown: break
+        case .welcome, .heartbeat, .dialBack, .logLevel, .unknown: break
         }
     }
 
