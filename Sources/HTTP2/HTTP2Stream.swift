@@ -23,6 +23,9 @@ package final class HTTP2Stream {
     /// The stream is over; never called synchronously by ``reset(_:)``.
     package var onClose: ((StreamCloseReason) -> Void)?
 
+    /// It carries a tunnel, not a call; for counting only.
+    package var isTunnel = false
+
     let record: SessionStream
     /// `onReadComplete` is due.
     var touched = false

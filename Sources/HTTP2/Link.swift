@@ -1,4 +1,6 @@
+import Kernel
 package import NIOCore
+import Synchronization
 package import TLS
 
 /// One HTTP/2 connection on a channel.
@@ -36,6 +38,12 @@ package final class Link {
     package private(set) var bytesIn: UInt64 = 0
     package private(set) var bytesOut: UInt64 = 0
 
+    /// Tells links of one process apart; counts up.
+    package let number = Link.numbers.wrappingAdd(1, ordering: .relaxed).newValue
+    /// When it was made, in milliseconds since 1970.
+    package let opened = WallClock.milliseconds
+
+    private static let numbers = Atomic<UInt64>(0)
     private(set) var session: HTTP2Session?
     private let configuration: LinkConfiguration
     private var state = State.starting
@@ -50,6 +58,7 @@ package final class Link {
     private var keepalive: KeepaliveMachine?
     private var timer: Scheduled<Void>?
     private var nextPing: UInt64 = 1
+    private var lastPing = NIODeadline.now()
     private var pings: [UInt64: (sent: NIODeadline, done: ((TimeAmount?) -> Void)?)] = [:]
     private var peerSettings = false
     private var onSettings: [() -> Void] = []
@@ -69,6 +78,15 @@ package final class Link {
 
     /// Streams that are open.
     package var streamCount: Int { self.session?.streams.count ?? 0 }
+
+    /// Open streams that carry tunnels; takes time in proportion to all streams.
+    package var tunnelCount: Int { self.session?.streams.values.count { $0.owner?.isTunnel == true } ?? 0 }
+
+    /// Measures the round trip again, unless that was begun less than `interval` ago.
+    package func measureRoundTrip(every interval: TimeAmount) {
+        guard self.closeReason == nil, NIODeadline.now() - self.lastPing >= interval else { return }
+        _ = self.sendPing(nil)
+    }
 
     /// Opens a stream (client role).
     ///
@@ -373,7 +391,8 @@ package final class Link {
     private func sendPing(_ done: ((TimeAmount?) -> Void)?) -> UInt64 {
         let number = self.nextPing
         self.nextPing += 1
-        self.pings[number] = (.now(), done)
+        self.lastPing = .now()
+        self.pings[number] = (self.lastPing, done)
         self.session?.ping(number)
         self.setDirty()
         return number

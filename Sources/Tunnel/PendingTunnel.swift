@@ -6,6 +6,8 @@ internal import NIOCore
 /// What the peer sends meanwhile is kept: no more than the stream's window, since nothing is consumed.
 final class PendingTunnel: @unchecked Sendable {
     private let stream: HTTP2Stream
+    private let destination: TunnelDestination
+    private let ledger: TunnelLedger?
     private var early: [ByteBuffer] = []
     private var ended = false
     /// The peer still waits for an answer.
@@ -13,8 +15,10 @@ final class PendingTunnel: @unchecked Sendable {
     /// Called when the peer gives up before the answer.
     var onAbandon: (() -> Void)?
 
-    init(_ stream: HTTP2Stream) {
+    init(_ stream: HTTP2Stream, _ destination: TunnelDestination, _ ledger: TunnelLedger?) {
         self.stream = stream
+        self.destination = destination
+        self.ledger = ledger
         stream.onData = { self.early.append($0) }
         stream.onEnd = { self.ended = true }
         stream.onClose = { _ in
@@ -30,6 +34,7 @@ final class PendingTunnel: @unchecked Sendable {
     func fail(_ failure: DialFailure) {
         guard self.isWaiting else { return }
         self.detach()
+        self.ledger?.failed(self.destination, failure)
         Self.refuse(self.stream, failure, status: failure.status)
     }
 
@@ -113,5 +118,9 @@ final class PendingTunnel: @unchecked Sendable {
         return (self.early, self.ended)
     }
 
-    private func accept() { self.stream.sendHeaders([HeaderField(":status", "200")], endStream: false) }
+    private func accept() {
+        self.ledger?.succeeded()
+        self.stream.isTunnel = true
+        self.stream.sendHeaders([HeaderField(":status", "200")], endStream: false)
+    }
 }

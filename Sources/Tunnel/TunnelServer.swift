@@ -24,6 +24,7 @@ package final class TunnelServer {
     private let dialTimeout: TimeAmount
     private let idleTimeout: TimeAmount
     private let route: Router
+    private let ledger: TunnelLedger?
 
     /// Makes a server.
     ///
@@ -31,16 +32,19 @@ package final class TunnelServer {
     ///   - eventLoop: That of its links.
     ///   - dialTimeout: How long a dial from here may take.
     ///   - idleTimeout: How long a UDP flow may be silent.
+    ///   - ledger: Counts what becomes of requests.
     ///   - route: Decides.
     package init(
         eventLoop: any EventLoop,
         dialTimeout: TimeAmount = .seconds(10),
         idleTimeout: TimeAmount = .seconds(60),
+        ledger: TunnelLedger? = nil,
         route: @escaping Router
     ) {
         self.eventLoop = eventLoop
         self.dialTimeout = dialTimeout
         self.idleTimeout = idleTimeout
+        self.ledger = ledger
         self.route = route
     }
 
@@ -52,7 +56,7 @@ package final class TunnelServer {
         case nil: return false
         case .failure(let failure): PendingTunnel.refuse(stream, failure, status: "400")
         case .success(let request):
-            let pending = PendingTunnel(stream)
+            let pending = PendingTunnel(stream, request.destination, self.ledger)
             let loop = self.eventLoop
             let me = NIOLoopBound(self, eventLoop: loop)
             self.route(request) { route in

@@ -44,6 +44,11 @@ package struct AgentRoutes {
 
     private let known: Set<Port>
     private var held: [String: Held] = [:]
+    /// The attachments at present: whose they are, and whether their workstation answers.
+    package var attachments: [(id: String, session: String, answers: Bool)] {
+        held.map { ($0.key, $0.value.targets.values.first?.sessionID ?? "", !$0.value.suspect) }.sorted { $0.0 < $1.0 }
+    }
+
     /// The attachment that has a port; the first that came keeps it.
     private var owners: [Port: String] = [:]
 

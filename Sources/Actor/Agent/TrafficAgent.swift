@@ -48,6 +48,18 @@ package actor TrafficAgent {
         Task { await self.probe(attachmentID) }
     }
 
+    /// The attachments that it serves.
+    package func statusRows() -> [AttachmentStatus] {
+        routes.attachments.map { id, session, answers in
+            AttachmentStatus(
+                id: id,
+                sessionID: session,
+                state: answers ? .active : .waiting,
+                message: answers ? "" : "the workstation does not answer"
+            )
+        }
+    }
+
     private func probe(_ attachmentID: String) async {
         while let target = routes.target(of: attachmentID) {
             let answered = await prober.probe(target)

@@ -85,6 +85,9 @@ package struct SessionRegistry: Sendable {
         self.terms = terms
     }
 
+    /// Every session, for those who want to see the whole; it costs as much.
+    package var all: [Session] { Array(sessions.values) }
+
     /// How many sessions there are.
     package var count: Int { sessions.count }
 

@@ -99,6 +99,7 @@ extension TrafficManager {
         // The next link has requests of the same name.
         guard !Task.isCancelled else { return }
         machine.announce(attachment.id)
+        usage.attached(registry[id]?.hello, attachment.spec.kind)
         let now = machine[attachment.id] ?? attachment
         send(.requestResult(RequestResult(requestID: request, attachment: now)), to: id)
         send(.attachmentChange(AttachmentChange(attachment: now)), to: id)

@@ -29,6 +29,8 @@ package actor TrafficManager {
 
     /// Which agent may relay to which session at present.
     package nonisolated let permissions = RelayPermissions()
+    /// Who has connected and attached so far.
+    package nonisolated let usage = UsageCounts()
 
     var registry: SessionRegistry
     var machine = AttachmentMachine()
@@ -82,6 +84,7 @@ package actor TrafficManager {
             now: clock.now
         )
         let session = entry.session
+        if !entry.resumed { usage.connected(hello) }
         // What was asked on the former link has nobody who waits for it.
         if entry.resumed { giveUpRequests(of: session.id) }
         let box = Outbox()
@@ -195,6 +198,8 @@ package actor TrafficManager {
         guard registry[session] != nil, reverse[session]?.sequence ?? 0 < sequence else { return }
         reverse[session] = (isUp, sequence)
         for attachment in machine.held(by: session) { wake(attachment.id) }
+        // For who waits for the agent of that session.
+        wake(session)
     }
 
     /// Whether connections can be sent to a workstation.

@@ -17,6 +17,8 @@ package protocol ManagerSession: AnyObject, Sendable {
     func workloads(namespace: String) async throws(DaemonFailure) -> [Workload]
     /// Round trip and bytes of the link at present.
     func figures() async -> LinkFigures
+    /// The links at present.
+    func links() async -> [LinkStatus]
     /// Says farewell and closes the links.
     func close() async
 }

@@ -95,18 +95,31 @@ package actor UserDaemon {
         session?.noteUse()
         let figures = await session?.figures() ?? LinkFigures()
         let root = await network.rootStatus()
+        var status = await summary()
+        status.rootDaemon = root
+        status.roundTripMicroseconds = figures.roundTripMicroseconds
+        status.bytesIn = figures.bytesIn
+        status.bytesOut = figures.bytesOut
+        return status
+    }
+
+    /// What there is to know here: all but the root daemon and what is measured.
+    package func summary() async -> StatusInfo {
+        let links = await session?.links() ?? []
         var status = StatusInfo()
         status.version = version
         status.pid = pid
         status.state = machine.name
         status.connection = machine.info
         status.attachments = attachments.values.sorted { $0.spec.name < $1.spec.name }
-        status.rootDaemon = root
         status.error = lastError
-        status.roundTripMicroseconds = figures.roundTripMicroseconds
-        status.bytesIn = figures.bytesIn
-        status.bytesOut = figures.bytesOut
+        status.links = links
         return status
+    }
+
+    /// The session at present.
+    package func presentSession() throws(DaemonFailure) -> any ManagerSession {
+        try present().0
     }
 
     // MARK: - Workloads and attachments

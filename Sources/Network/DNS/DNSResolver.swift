@@ -33,6 +33,9 @@ package final class DNSResolver {
     /// The way to the workstation's own resolvers; nil when there are none.
     package var upstream: (any DNSExchange)?
 
+    /// What has been asked and answered.
+    package private(set) var counters = DNSCounters()
+
     private let eventLoop: any EventLoop
     private let timeout: TimeAmount
     private var waiters: [Key: [Waiter]] = [:]
@@ -61,6 +64,7 @@ package final class DNSResolver {
             if let failure = DNSEdit.failure(query, .formatError) { reply(failure) }
             return
         }
+        counters.queries += 1
         let key = Key(query: query[2...], transport: transport)
         guard waiters[key] == nil else {
             waiters[key]?.append(Waiter(query: query, reply: reply))
@@ -70,8 +74,10 @@ package final class DNSResolver {
         let wide = transport == .stream ? DNSEdit.withRoom(query) : query
         switch policy.route(question.name) {
         case .upstream:
+            counters.upstream += 1
             ask(upstream, wide, timeout) { [self] in finish(key, $0) }
         case .cluster(let candidates, let fallback):
+            counters.cluster += 1
             let limit = transport == .stream ? 65_535 : DNSEdit.limit(of: query)
             askCluster(wide, question.name, candidates[...], limit, fallback: fallback) { [self] in finish(key, $0) }
         }
@@ -157,6 +163,11 @@ package final class DNSResolver {
             answer = key.transport == .stream ? DNSEdit.withoutRoom(bytes, for: waiting[0].query) : bytes
         } else {
             answer = nil
+        }
+        if let code = answer.map({ $0[3] & 0xf }) {
+            if code == Self.nameError { counters.unknown += 1 }
+        } else {
+            counters.failed += 1
         }
         for waiter in waiting {
             guard var bytes = answer ?? DNSEdit.failure(waiter.query, .serverFailure) else { continue }

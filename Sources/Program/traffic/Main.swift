@@ -44,11 +44,13 @@ struct Main {
     }
 
     private static func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        let logs = LogStore.shared
+        LoggingSystem.bootstrap { StoredLogHandler(label: $0, store: logs) }
+        let logger = Logger(label: label)
         let environment = ProgramEnvironment.current
         let text = environment["TELEPRESENCE_LOG_LEVEL"] ?? environment["LOG_LEVEL"] ?? ""
         if let level = Logger.Level(rawValue: text) {
-            logger.logLevel = level
+            logs.setLastingLevel(level)
         } else if !text.isEmpty {
             logger.warning("unknown log level, using info", metadata: ["level": "\(text)"])
         }

@@ -16,6 +16,7 @@ final class ManagerScene: Sendable {
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     let manager: TrafficManager
+    let logs = LogStore(echo: false)
     let authority: CertificateAuthority
     let credentials: ManagerCredentials
     let port: Int
@@ -51,6 +52,7 @@ final class ManagerScene: Sendable {
             judge: judge,
             credentials: credentials,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logs: logs,
             logger: Self.logger
         )
         socket = try await server.listen(host: "127.0.0.1", port: port)
@@ -90,13 +92,20 @@ final class ManagerScene: Sendable {
     }
 
     /// An agent's link to this manager, running.
-    func agentLink(_ pod: String, _ loop: any EventLoop, token: String = "/nowhere") throws -> AgentLink {
+    func agentLink(
+        _ pod: String,
+        _ loop: any EventLoop,
+        token: String = "/nowhere",
+        credential: SessionCredential? = nil,
+        dialBack: AgentDialBack? = nil,
+        logs: LogStore = LogStore(echo: false)
+    ) throws -> AgentLink {
         AgentLink(
             eventLoop: loop,
             host: "127.0.0.1",
             port: port,
             serverName: Self.serverName,
-            credential: try SessionCredential(authorities: authority.certificatePEM),
+            credential: try credential ?? SessionCredential(authorities: authority.certificatePEM),
             tokenPath: token,
             hello: AgentHello(
                 workloadKind: "Deployment",
@@ -106,6 +115,27 @@ final class ManagerScene: Sendable {
                 podIP: "127.0.0.1",
                 containers: [ContainerInfo(name: "app", environment: ["POD": pod])]
             ),
+            dialBack: dialBack,
+            logs: logs,
+            logger: Self.logger
+        )
+    }
+
+    /// The way in which an agent dials back to this manager.
+    func dialBack(
+        _ service: StatusService,
+        _ loop: any EventLoop,
+        _ credential: SessionCredential,
+        idleTime: TimeAmount
+    ) -> AgentDialBack {
+        AgentDialBack(
+            eventLoop: loop,
+            host: "127.0.0.1",
+            port: port,
+            serverName: Self.serverName,
+            credential: credential,
+            service: service,
+            idleTime: idleTime,
             logger: Self.logger
         )
     }

@@ -16,6 +16,8 @@ final class AgentLink: @unchecked Sendable {
     // @unchecked: `dialler` is touched on `eventLoop` only, everything else is constant.
     /// Between two signs of life on the session's stream.
     private static let heartbeat = Duration.seconds(30)
+    /// How long open tunnels may go on when the session has ended.
+    private static let farewell = TimeAmount.seconds(5)
 
     let eventLoop: any EventLoop
     private let host: String
@@ -26,6 +28,10 @@ final class AgentLink: @unchecked Sendable {
     private let hello: AgentHello
     private let logger: Logger
     private(set) var dialler: TunnelDialler?
+    /// What becomes of connections; confined to the event loop.
+    let counts = AgentCounts()
+    private let dialBack: AgentDialBack?
+    private let logs: LogStore
 
     init(
         eventLoop: any EventLoop,
@@ -35,6 +41,8 @@ final class AgentLink: @unchecked Sendable {
         credential: SessionCredential,
         tokenPath: String,
         hello: AgentHello,
+        dialBack: AgentDialBack? = nil,
+        logs: LogStore = .shared,
         logger: Logger
     ) {
         self.eventLoop = eventLoop
@@ -44,6 +52,8 @@ final class AgentLink: @unchecked Sendable {
         self.credential = credential
         self.tokenPath = tokenPath
         self.hello = hello
+        self.dialBack = dialBack
+        self.logs = logs
         self.logger = logger
     }
 
@@ -101,7 +111,7 @@ final class AgentLink: @unchecked Sendable {
         }.get()
         var isWelcome = false
         defer {
-            channel.close(promise: nil)
+            leave(channel)
             // The manager may not know the certificate any more; the token is as good.
             if !isWelcome { credential.forget() }
         }
@@ -147,6 +157,7 @@ final class AgentLink: @unchecked Sendable {
                     }
                 }
                 if case .heartbeat(let beat) = message, beat.sequence == 0 { synchronised() }
+                await follow(message)
                 if let answer = await agent.take(message) { try await requests.send(answer) }
             }
         }
@@ -165,6 +176,52 @@ extension AgentLink {
             "certificate not renewed",
             metadata: ["code": "\(renewal.code)", "reason": "\(renewal.message)"]
         )
+    }
+
+    /// What the manager wants of the agent besides attachments.
+    private func follow(_ message: ManagerMessage) async {
+        switch message {
+        case .dialBack:
+            guard let dialBack else { return }
+            // Meanwhile the session goes on.
+            Task { await dialBack.dial() }
+        case .logLevel(let request):
+            do throws(CallStatus) {
+                _ = try logs.apply(request)
+            } catch {
+                logger.warning("level not changed", metadata: ["reason": "\(error)"])
+            }
+        default: break
+        }
+    }
+
+    /// Nothing new goes over this link; tunnels that are open may end by themselves.
+    private func leave(_ channel: any Channel) {
+        eventLoop.execute { [self] in
+            guard let link = dialler?.link, link.channel === channel else { return channel.close(promise: nil) }
+            dialler = nil
+            link.drain()
+            let bound = NIOLoopBound(link, eventLoop: eventLoop)
+            eventLoop.scheduleTask(in: Self.farewell) { bound.value.close() }
+        }
+    }
+
+    /// The link and what became of tunnels, for the status.
+    func statusRows() async -> StatusReport {
+        let report = try? await eventLoop.submit { [self] in
+            var report = StatusReport()
+            if let link = dialler?.link {
+                link.measureRoundTrip(every: .seconds(5))
+                report.links.append(LinkStatus(link, peer: "traffic-manager"))
+            }
+            report.add("to-workstation", counts.tunnels)
+            report.count([
+                "connections.app": counts.app, "connections.workstation": counts.workstation,
+                "connections.fallback": counts.fallback,
+            ])
+            return report
+        }.get()
+        return report ?? StatusReport()
     }
 }
 

@@ -1,6 +1,7 @@
 import Actor
 import Cluster
 import Glibc
+import HTTP2
 import Kernel
 package import Logging
 import Message
@@ -31,6 +32,10 @@ package enum AgentProgram {
 
     /// How long a pod's readiness waits for the manager's word.
     private static let synchronisationLimit = Duration.seconds(3)
+    /// How long connections are taken after SIGTERM.
+    private static let lateTime = Duration.seconds(1)
+    /// How long open connections may go on after that.
+    private static let drainTime = Duration.seconds(10)
 
     /// A reason why the agent cannot start.
     struct Problem: Error, CustomStringConvertible {
@@ -48,6 +53,16 @@ package enum AgentProgram {
         let podIP = try required(AgentEnvironment.podAddress)
         let credential = try SessionCredential(authorities: Array(required(AgentEnvironment.managerCA).utf8))
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let board = StatusBoard(kind: "traffic-agent", name: environment[AgentEnvironment.podName] ?? "")
+        let dialBack = AgentDialBack(
+            eventLoop: eventLoop,
+            host: config.managerHost,
+            port: config.managerPort,
+            serverName: config.managerHost,
+            credential: credential,
+            service: StatusService(board: board, access: OwnersAccess(.own)),
+            logger: logger
+        )
         let link = AgentLink(
             eventLoop: eventLoop,
             host: config.managerHost,
@@ -56,10 +71,15 @@ package enum AgentProgram {
             credential: credential,
             tokenPath: AgentEnvironment.tokenDirectory + "/token",
             hello: hello(config, podIP: podIP, environment: environment),
+            dialBack: dialBack,
             logger: logger
         )
         let ports = config.ports.compactMap { AgentRoutes.Port($0) }
         let agent = TrafficAgent(ports: ports, prober: link, executor: eventLoop.executor, logger: logger)
+        board.add { _, report in
+            report.attachments += await agent.statusRows()
+            report.join(await link.statusRows())
+        }
         var channels: [any Channel] = []
         for port in config.ports {
             guard let key = AgentRoutes.Port(port) else { continue }
@@ -77,23 +97,35 @@ package enum AgentProgram {
             )
         }
         let (told, synchronised) = AsyncStream.makeStream(of: Void.self)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await link.run(agent) { synchronised.finish() } }
-            group.addTask { await Termination.signalled() }
-            // A pod that joins an intercepted workload gets no traffic before it knows where that is to go; but a manager
-            // that does not answer holds no pod back.
-            let alarm = Task {
-                try? await Task.sleep(for: synchronisationLimit)
-                synchronised.finish()
-            }
-            for await _ in told {}
-            alarm.cancel()
-            try ready(config.readyFile)
-            _ = try await group.next()
-            group.cancelAll()
+        let running = Task { await link.run(agent) { synchronised.finish() } }
+        // A pod that joins an intercepted workload gets no traffic before it knows where that is to go; but a manager
+        // that does not answer holds no pod back.
+        let alarm = Task {
+            try? await Task.sleep(for: synchronisationLimit)
+            synchronised.finish()
         }
+        for await _ in told {}
+        alarm.cancel()
+        try ready(config.readyFile)
+        await Termination.signalled()
         logger.info("ending")
+        unlink(config.readyFile)
+        await drain(channels, link)
+        running.cancel()
+        await running.value
+    }
+
+    /// Takes connections for a moment longer, as the cluster learns late that the pod is going, then none; those that are
+    /// open may end by themselves, up to a limit.
+    private static func drain(_ channels: [any Channel], _ link: AgentLink) async {
+        try? await Task.sleep(for: lateTime)
         for channel in channels { try? await channel.close() }
+        let end = ContinuousClock.now + drainTime
+        while ContinuousClock.now < end {
+            let open = try? await link.eventLoop.submit { link.counts.open }.get()
+            guard let open, open > 0 else { return }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
     }
 
     private static func hello(_ config: AgentConfig, podIP: String, environment: [String: String]) -> AgentHello {

@@ -59,8 +59,12 @@ final class TCPForwarder {
     private func accepted(_ channel: any Channel) throws {
         let input = HeldInput()
         try channel.pipeline.syncOperations.addHandler(input)
+        let counts = NIOLoopBound(link.counts, eventLoop: eventLoop)
+        counts.value.open += 1
+        channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
         let route = agent.assumeIsolated { [port] in $0.route(port) }
         guard case .workstation(let target) = route, let dialler = link.dialler else {
+            link.counts.app += 1
             toApp(channel, input)
             return
         }
@@ -69,11 +73,14 @@ final class TCPForwarder {
             fields: WorkstationFields.fields(target),
             timeout: patience
         ) { [self] result in
+            link.counts.tunnels.took(result, WorkstationFields.destination(target))
             switch result {
             case .success(let stream):
+                link.counts.workstation += 1
                 Splice.join(channel, stream)
                 input.release()
             case .failure(let failure):
+                link.counts.fallback += 1
                 if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
                 toApp(channel, input)
             }

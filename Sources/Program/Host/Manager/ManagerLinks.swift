@@ -13,6 +13,8 @@ final class ManagerLinks {
     private var owners: [ObjectIdentifier: Owner] = [:]
     private var reverse: [String: Link] = [:]
     private var open: [ObjectIdentifier: Link] = [:]
+    /// Links on which an agent has had its session.
+    private var agents: Set<ObjectIdentifier> = []
     private var lastSequence: UInt64 = 0
 
     /// Every link there is.
@@ -24,7 +26,9 @@ final class ManagerLinks {
 
     /// Returns the sessions that it was the reverse link of.
     func closed(_ link: Link) -> [String] {
-        open[ObjectIdentifier(link)] = nil
+        if open.removeValue(forKey: ObjectIdentifier(link)) != nil, agents.remove(ObjectIdentifier(link)) == nil {
+            closedBytes = (closedBytes.in + link.bytesIn, closedBytes.out + link.bytesOut)
+        }
         owners[ObjectIdentifier(link)] = nil
         let sessions = reverse.filter { $0.value === link }.map(\.key)
         for session in sessions { reverse[session] = nil }
@@ -41,6 +45,7 @@ final class ManagerLinks {
     func bind(_ link: Link, to owner: Owner) {
         guard open[ObjectIdentifier(link)] != nil else { return }
         owners[ObjectIdentifier(link)] = owner
+        if !owner.isClient { agents.insert(ObjectIdentifier(link)) }
     }
 
     /// The session stream on `link` has ended.
@@ -57,6 +62,36 @@ final class ManagerLinks {
         guard open[ObjectIdentifier(link)] != nil else { return false }
         reverse[session] = link
         return true
+    }
+
+    /// A link and the session that it belongs to; empty while nobody has said.
+    struct Row {
+        let link: Link
+        let session: String
+        let isReverse: Bool
+        let isClient: Bool
+    }
+
+    /// Every link, in the order in which they came.
+    var rows: [Row] {
+        let reverse = Dictionary(reverse.map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { $1 })
+        return open.values.sorted { $0.number < $1.number }.map { link in
+            let owner = owners[ObjectIdentifier(link)]
+            return Row(
+                link: link,
+                session: owner?.session ?? reverse[ObjectIdentifier(link)] ?? "",
+                isReverse: owner == nil && reverse[ObjectIdentifier(link)] != nil,
+                isClient: !agents.contains(ObjectIdentifier(link))
+            )
+        }
+    }
+
+    /// Bytes of workstations' links that are closed: received from them, sent to them.
+    private(set) var closedBytes: (in: UInt64, out: UInt64) = (0, 0)
+
+    /// Bytes received from workstations and sent to them.
+    var clientBytes: (in: UInt64, out: UInt64) {
+        rows.filter(\.isClient).reduce(closedBytes) { ($0.in + $1.link.bytesIn, $0.out + $1.link.bytesOut) }
     }
 
     /// The way to the workstation of `session`.

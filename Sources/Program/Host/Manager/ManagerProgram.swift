@@ -20,7 +20,7 @@ package enum ManagerProgram {
     private static let lifetimeName = "TELEPRESENCE_CERTIFICATE_LIFETIME"
     /// How often it is looked whether certificates have to be renewed or have been replaced.
     private static let credentialLook = Duration.seconds(60)
-    /// How long open tunnels may go on after SIGTERM.
+    /// How long open tunnels may go on after SIGTERM; the next manager starts only after that.
     private static let drainTime = Duration.seconds(2)
 
     /// A reason why the manager cannot serve.
@@ -80,7 +80,14 @@ package enum ManagerProgram {
             judge: judge,
             credentials: credentials,
             eventLoop: eventLoop,
+            name: environment["TELEPRESENCE_POD_NAME"] ?? "",
             logger: logger
+        )
+        let reviews = RequestCount()
+        let health = try await ManagerHealth.start(
+            environment,
+            metrics: ManagerMetrics(manager: manager, server: server, webhooks: reviews),
+            group: eventLoop
         )
         let webhook = WebhookHandler(
             api: api,
@@ -92,7 +99,7 @@ package enum ManagerProgram {
         )
         let admission = try AdmissionServer(group: eventLoop, identity: credentials.identity, logger: logger) {
             request in
-            try await webhook.answer(request)
+            try await reviews.during { try await webhook.answer(request) }
         }
         let address = try await listen(webhookPort) { host, port in
             try await admission.start(host: host, port: port)
@@ -103,6 +110,7 @@ package enum ManagerProgram {
         }
         try await keeper.publish()
         let webhookName = environment["TELEPRESENCE_WEBHOOK_NAME"].flatMap { $0.isEmpty ? nil : $0 }
+        health.readiness.set(nil)
         logger.info(
             "serving",
             metadata: ["version": "\(ProductVersion.text)", "api": "\(apiPort)", "webhook": "\(address.port ?? 0)"]
@@ -120,10 +128,12 @@ package enum ManagerProgram {
             group.cancelAll()
         }
         logger.info("ending")
+        // Readiness first: nobody is to be sent here any more.
+        health.readiness.set("ending")
         try? await socket.close()
+        await server.drain(within: drainTime)
         await admission.stop()
-        await server.drain()
-        try? await Task.sleep(for: drainTime)
+        await health.stop()
     }
 
     /// What is to be done now and then: old sessions, the cluster's subnets, the webhook's certificate.

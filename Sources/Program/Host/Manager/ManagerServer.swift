@@ -21,6 +21,9 @@ package final class ManagerServer: Sendable {
     private let credentials: ManagerCredentials
     private let eventLoop: any EventLoop
     private let links: NIOLoopBound<ManagerLinks>
+    /// What became of tunnels; confined to the event loop.
+    private let ledger = TunnelLedger()
+    private let status: StatusService
     private let logger: Logger
 
     /// Makes it; must run on `eventLoop`.
@@ -29,6 +32,7 @@ package final class ManagerServer: Sendable {
         _ judge: any AccessJudge,
         _ credentials: ManagerCredentials,
         _ eventLoop: any EventLoop,
+        _ identity: (name: String, logs: LogStore),
         _ logger: Logger
     ) {
         self.manager = manager
@@ -37,6 +41,12 @@ package final class ManagerServer: Sendable {
         self.eventLoop = eventLoop
         self.logger = logger
         links = NIOLoopBound(ManagerLinks(), eventLoop: eventLoop)
+        let access = ManagerStatus(manager: manager, links: links, ledger: ledger, eventLoop: eventLoop)
+        status = StatusService(
+            board: access.board(identity.name, identity.logs),
+            access: access,
+            logs: identity.logs
+        )
     }
 
     /// Makes a server that does not listen yet.
@@ -46,6 +56,8 @@ package final class ManagerServer: Sendable {
     ///   - judge: says who participants are.
     ///   - credentials: what the server shows and issues, and whom it believes.
     ///   - eventLoop: where all links live.
+    ///   - name: the pod, in the status.
+    ///   - logs: what the status shows.
     ///   - logger: for what happens on links.
     /// - Returns: The server.
     /// - Throws: When the event loop is over.
@@ -54,9 +66,11 @@ package final class ManagerServer: Sendable {
         judge: any AccessJudge,
         credentials: ManagerCredentials,
         eventLoop: any EventLoop,
+        name: String = "",
+        logs: LogStore = .shared,
         logger: Logger
     ) async throws -> ManagerServer {
-        try await eventLoop.submit { ManagerServer(manager, judge, credentials, eventLoop, logger) }.get()
+        try await eventLoop.submit { ManagerServer(manager, judge, credentials, eventLoop, (name, logs), logger) }.get()
     }
 
     /// Listens; the channel's local address says where.
@@ -79,11 +93,22 @@ package final class ManagerServer: Sendable {
             .bind(host: host, port: port).get()
     }
 
-    /// Says goodbye on every link; open tunnels may finish.
-    package func drain() async {
+    /// Says goodbye on every link; open tunnels may finish within `bound`, then all links are closed.
+    package func drain(within bound: Duration = .zero) async {
         await manager.drain()
-        _ = try? await eventLoop.submit { [self] in
+        let links = links
+        _ = try? await eventLoop.submit {
             for link in links.value.all { link.drain() }
+        }.get()
+        let end = ContinuousClock.now + bound
+        while ContinuousClock.now < end {
+            let open = try? await eventLoop.submit { links.value.all.count }.get()
+            guard let open, open > 0 else { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        guard bound > .zero else { return }
+        _ = try? await eventLoop.submit {
+            for link in links.value.all { link.close() }
         }.get()
     }
 
@@ -101,7 +126,7 @@ package final class ManagerServer: Sendable {
             }
         }
         guard link.role == .server else { return admit(link) }
-        let tunnels = TunnelServer(eventLoop: eventLoop) { [weak link, self] request, answer in
+        let tunnels = TunnelServer(eventLoop: eventLoop, ledger: ledger) { [weak link, self] request, answer in
             guard let link else { return answer(.refuse(.linkLost)) }
             answer(route(request, from: link))
         }
@@ -200,7 +225,34 @@ package final class ManagerServer: Sendable {
         router.bidirectional(ManagerCalls.session) { [self] requests, writer, context in
             try await session(requests, writer, context.link)
         }
+        status.register(on: &router)
         return router
+    }
+
+    /// What is counted on the links, for metrics.
+    package struct Figures: Sendable {
+        package var tunnels = 0
+        package var calls = 0
+        /// Bytes from workstations, bytes to them.
+        package var bytes: (ingress: UInt64, egress: UInt64) = (0, 0)
+    }
+
+    /// The figures at present.
+    package func figures() async -> Figures {
+        let links = links
+        let figures = try? await eventLoop.submit {
+            var figures = Figures()
+            for link in links.value.all {
+                let tunnels = link.tunnelCount
+                // What a relay opens on a workstation's reverse link was counted where it came in.
+                if link.role == .server { figures.tunnels += tunnels }
+                figures.calls += link.streamCount - tunnels
+            }
+            let bytes = links.value.clientBytes
+            figures.bytes = (bytes.in, bytes.out)
+            return figures
+        }.get()
+        return figures ?? Figures()
     }
 
     private func session(

@@ -8,6 +8,7 @@ struct RootDaemonHandler: Sendable {
     let owner: RootOwner
     let shelf: DescriptorShelf
     let version: String
+    let status: StatusService
 
     /// Called when the daemon was asked to end, after the answer has been given.
     let onQuit: @Sendable () -> Void
@@ -16,6 +17,7 @@ struct RootDaemonHandler: Sendable {
         var router = CallRouter()
         router.unary(RootDaemonCalls.version) { [version] _, _ in VersionInfo(version: version, name: "rootd") }
         router.unary(RootDaemonCalls.status) { [daemon] _, _ in await daemon.status }
+        status.register(on: &router)
         router.unary(RootDaemonCalls.setUp) { [self] setup, _ in try await setUp(setup) }
         router.unary(RootDaemonCalls.updateRoutes) { [daemon, owner] update, _ in
             try await Self.translated { () throws(RootFailure) in

@@ -3,6 +3,7 @@ import Call
 import Glibc
 import HTTP2
 import Kernel
+import Logging
 import Message
 import NIOCore
 import NIOPosix
@@ -116,14 +117,29 @@ package enum RootDaemonProgram {
         let allowed: Set<UInt32> = [0, settings.user]
         try DescriptorServer(listener: descriptorListener, shelf: shelf, allowed: allowed).start()
         let counter = LinkCounter()
+        let status = StatusService(board: board(daemon), access: OwnersAccess(.rootDaemon))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         _ = try ServerBootstrap(group: group)
             .childChannelInitializer { channel in
-                accept(channel, daemon, shelf, settings, allowed, counter)
+                accept(channel, daemon, shelf, settings, allowed, counter, status)
             }
             .withBoundSocket(listener.take())
             .wait()
         return daemon
+    }
+
+    private static func board(_ daemon: RootDaemon) -> StatusBoard {
+        let board = StatusBoard(kind: "rootd", name: "")
+        board.add { _, report in
+            let status = await daemon.status
+            report.component?.state = status.interface.isEmpty ? "idle" : "set up"
+            guard !status.interface.isEmpty else { return }
+            report.component?.facts["interface"] = status.interface
+            report.component?.facts["routes"] = status.routes.joined(separator: ", ")
+            report.component?.facts["dns_hook"] = status.dnsHook
+            report.component?.facts["owner_pid"] = "\(status.ownerPID)"
+        }
+        return board
     }
 
     private final class LinkCounter: Sendable {
@@ -137,7 +153,8 @@ package enum RootDaemonProgram {
         _ shelf: DescriptorShelf,
         _ settings: Settings,
         _ allowed: Set<UInt32>,
-        _ counter: LinkCounter
+        _ counter: LinkCounter,
+        _ status: StatusService
     ) -> EventLoopFuture<Void> {
         guard let provider = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeFailedFuture(SystemError("SO_PEERCRED", code: ENOTSUP))
@@ -156,6 +173,7 @@ package enum RootDaemonProgram {
                 owner: owner,
                 shelf: shelf,
                 version: settings.version,
+                status: status,
                 onQuit: {
                     Task {
                         // The answer goes out first.
@@ -186,7 +204,6 @@ package enum RootDaemonProgram {
     }
 
     private static func say(_ text: String) {
-        let bytes = Array((text + "\n").utf8)
-        _ = write(STDERR_FILENO, bytes, bytes.count)
+        LogStore.shared.append(.info, label: "rootd", text)
     }
 }

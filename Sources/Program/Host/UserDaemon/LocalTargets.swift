@@ -18,11 +18,14 @@ final class LocalTargets {
 
     private var allowed: Set<Target> = []
     private var server: TunnelServer?
+    /// Tunnels opened by agents.
+    let ledger = TunnelLedger()
     /// Set in isolated mode.
     var inside: InsideDial?
 
     init(eventLoop: any EventLoop) {
-        server = TunnelServer(eventLoop: eventLoop, dialTimeout: .seconds(3)) { [unowned self] request, answer in
+        server = TunnelServer(eventLoop: eventLoop, dialTimeout: .seconds(3), ledger: ledger) {
+            [unowned self] request, answer in
             route(request, answer)
         }
     }

@@ -6,6 +6,7 @@ import HTTP2
 import Logging
 import Message
 import NIOCore
+import Synchronization
 import TLS
 import Tunnel
 
@@ -15,6 +16,8 @@ final class ManagerGateway: ClusterGateway {
     private let targets: NIOLoopBound<LocalTargets>
     private let accessSource: any ClusterAccessSource
     private let logger: Logger
+    private let latest = Mutex<Cluster.ClusterAccess?>(nil)
+    private let status: Mutex<StatusService?> = Mutex(nil)
 
     init(
         eventLoop: any EventLoop,
@@ -26,6 +29,16 @@ final class ManagerGateway: ClusterGateway {
         self.targets = targets
         self.accessSource = accessSource
         self.logger = logger
+    }
+
+    /// Answers the manager's calls for status on reverse links from now on.
+    func answer(_ service: StatusService) {
+        status.withLock { $0 = service }
+    }
+
+    /// The cluster of the last connection that was opened, and the credentials for it.
+    func presentAccess() -> Cluster.ClusterAccess? {
+        latest.withLock { $0 }
     }
 
     func open(
@@ -54,6 +67,7 @@ final class ManagerGateway: ClusterGateway {
         _ progress: @escaping ProgressReport
     ) async throws -> RemoteManagerSession {
         let access = try access(request)
+        latest.withLock { $0 = access }
         progress("kubernetes", "Connecting to \(access.endpoint.url)")
         let namespace = request.managerNamespace.isEmpty ? "ambassador" : request.managerNamespace
         let api = APIConnection(access: access, eventLoop: eventLoop)
@@ -150,7 +164,10 @@ final class ManagerGateway: ClusterGateway {
         _ credential: SessionCredential
     ) async throws -> NIOLoopBound<Link> {
         let admission = LinkAdmission()
-        let (targets, calls) = (targets, admission.router)
+        var router = admission.router
+        // Its state is the manager's to ask for; its log and its level are the user's alone.
+        status.withLock { $0 }?.register(on: &router, operable: false)
+        let (targets, calls) = (targets, router)
         let reverse = try await dial(access, manager, credential.context(alpn: Link.reverse)) { link in
             link.onClose = { admission.closed("\($0)") }
             link.onStream = { stream, fields, _ in
@@ -205,16 +222,27 @@ final class ManagerGateway: ClusterGateway {
         }
     }
 
+    /// user@host, as the manager knows this workstation.
+    static func owner() -> String { "\(user())@\(host())" }
+
+    private static func user() -> String {
+        getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "user \(geteuid())"
+    }
+
+    private static func host() -> String {
+        var host = [CChar](repeating: 0, count: 256)
+        gethostname(&host, host.count - 1)
+        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     private static func hello(
         _ namespace: String,
         _ resuming: SessionFacts?,
         _ attachments: [Attachment]
     ) -> Hello {
-        var host = [CChar](repeating: 0, count: 256)
-        gethostname(&host, host.count - 1)
         var client = ClientHello()
-        client.user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "user \(geteuid())"
-        client.host = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        client.user = user()
+        client.host = host()
         client.namespace = namespace
         client.attachments = attachments
         var hello = Hello()

@@ -19,6 +19,9 @@ final class RemoteManagerSession: ManagerSession {
         let reverse: Link
     }
 
+    /// How long open tunnels may go on when the session has ended.
+    private static let drainTime = TimeAmount.seconds(5)
+
     private struct Pending {
         let continuation: CheckedContinuation<RequestResult, any Error>
         let progress: ProgressReport
@@ -204,6 +207,20 @@ final class RemoteManagerSession: ManagerSession {
         return figures ?? LinkFigures()
     }
 
+    /// Makes calls to the manager.
+    var calls: CallClient { client }
+
+    func links() async -> [LinkStatus] {
+        let (links, session, transport) = (links, facts.sessionID, facts.link)
+        let rows = try? await eventLoop.submit {
+            [(links.value.forward, "traffic-manager"), (links.value.reverse, "traffic-manager, reverse")].map {
+                $0.0.measureRoundTrip(every: .seconds(5))
+                return LinkStatus($0.0, peer: $0.1, session: session, transport: transport)
+            }
+        }.get()
+        return rows ?? []
+    }
+
     func close() async {
         state.withLock { $0.lost = true }
         try? await requests.send(.depart(Depart(reason: "quit")))
@@ -308,6 +325,11 @@ final class RemoteManagerSession: ManagerSession {
         emit.finish()
         let links = links
         eventLoop.execute {
+            // Where the manager has said goodbye, tunnels that are open may end by themselves.
+            links.value.forward.drain()
+            links.value.reverse.drain()
+        }
+        eventLoop.scheduleTask(in: Self.drainTime) {
             links.value.forward.close()
             links.value.reverse.close()
         }

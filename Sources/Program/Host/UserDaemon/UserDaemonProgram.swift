@@ -21,11 +21,13 @@ package enum UserDaemonProgram {
             _ = message.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             return 64
         }
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "userd")
-        logger.logLevel =
+        let logs = LogStore.shared
+        LoggingSystem.bootstrap { StoredLogHandler(label: $0, store: logs) }
+        logs.setLastingLevel(
             ProgramEnvironment.current["TELEPRESENCE_LOG_LEVEL"]
-            .flatMap(Logger.Level.init(rawValue:)) ?? .info
+                .flatMap(Logger.Level.init(rawValue:)) ?? .info
+        )
+        let logger = Logger(label: "userd")
         do {
             try await run(socket: socket, accessSource: accessSource, logger: logger)
             return 0
@@ -62,6 +64,14 @@ package enum UserDaemonProgram {
         let (stops, stop) = AsyncStream.makeStream(of: Void.self)
         var router = CallRouter()
         UserDaemonHandler(daemon: daemon) { stop.yield() }.register(on: &router)
+        let access = UserDaemonStatus(daemon: daemon, network: network)
+        let status = StatusService(board: access.board(ManagerGateway.owner()), access: access)
+        status.register(on: &router)
+        gateway.answer(status)
+        let manifests = PodManifests(gateway: gateway, eventLoop: eventLoop)
+        router.serverStream(UserDaemonCalls.manifests) { request, writer, _ in
+            try await manifests.answer(request, writer)
+        }
         let server = try await CallSocket.listen(path: socket, router: router, eventLoop: eventLoop, logger: logger)
         logger.info("listening", metadata: ["socket": "\(socket)", "pid": "\(getpid())"])
         await withTaskGroup(of: Void.self) { group in

@@ -24,6 +24,8 @@ final class WorkstationPath: VirtualInterfaceDelegate {
     private var waiting: [WaitingDial] = []
     /// Called for every new connection into the cluster.
     var onDial: (() -> Void)?
+    /// Tunnels opened for programs.
+    let ledger = TunnelLedger()
     /// Answers DNS; set before the interface starts.
     var resolver: DNSServer?
 
@@ -79,7 +81,8 @@ final class WorkstationPath: VirtualInterfaceDelegate {
         _ dialler: TunnelDialler,
         _ completion: @escaping (Result<any DialledConnection, DialRefusal>) -> Void
     ) -> () -> Void {
-        dialler.openTCP(to: destination, timeout: Self.dialLimit) { result in
+        dialler.openTCP(to: destination, timeout: Self.dialLimit) { [ledger] result in
+            ledger.took(result, destination)
             completion(result.map { DialledStream($0) }.mapError { DialRefusal($0) })
         }
     }
@@ -116,7 +119,9 @@ final class WorkstationPath: VirtualInterfaceDelegate {
         guard isCluster(flow.flow.destination.address) else { return openOutside(flow) }
         guard let dialler else { return flow.close() }
         let early = EarlyDatagrams(flow)
-        dialler.openUDP(to: TunnelDestination(flow.flow.destination), timeout: Self.dialLimit) { result in
+        let destination = TunnelDestination(flow.flow.destination)
+        dialler.openUDP(to: destination, timeout: Self.dialLimit) { [ledger] result in
+            ledger.took(result, destination)
             switch result {
             case .success(let tunnel):
                 tunnel.onDatagram = { flow.send($0) }

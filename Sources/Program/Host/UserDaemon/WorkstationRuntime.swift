@@ -110,6 +110,21 @@ actor WorkstationRuntime: WorkstationNetwork {
         await device?.rootStatus()
     }
 
+    /// What has gone through: tunnels, names, packets.
+    func statusRows() async -> StatusReport {
+        let (parts, targets) = (parts, targets)
+        let report = try? await eventLoop.submit {
+            var report = StatusReport()
+            report.add("to-workstation", targets.value.ledger)
+            guard let parts = parts?.value else { return report }
+            report.add("to-cluster", parts.path.ledger)
+            report.add(parts.resolver.counters)
+            report.add(parts.interface.counters)
+            return report
+        }.get()
+        return report ?? StatusReport()
+    }
+
     func tearDown() async {
         let parts = parts
         let targets = targets
