@@ -92,8 +92,8 @@ package struct ConnectCommand: AsyncParsableCommand {
     }
 
     private func report(_ info: ConnectionInfo, _ terminal: Terminal) throws {
-        if global.format == .json {
-            terminal.result(try OutputFormat.json(ConnectionOutput(info)))
+        if global.format.isStructured {
+            terminal.result(try global.format.encode(ConnectionOutput(info)))
             return
         }
         let already = info.alreadyConnected ? "Already connected" : "Connected"

@@ -2,7 +2,7 @@ package import ArgumentParser
 
 /// The options that every command has.
 package struct GlobalOptions: ParsableArguments {
-    @Option(help: "How results are printed: default or json.")
+    @Option(help: "How results are printed: default, json or json-stream.")
     package var format: OutputFormat = .default
 
     @Option(help: ArgumentHelp("The connection to use, by its name, where there are several.", valueName: "name"))
@@ -20,8 +20,9 @@ package struct GlobalOptions: ParsableArguments {
         } catch {
             terminal.clear()
             let failure = error as? CommandError ?? CommandError("\(error)")
-            if format == .json {
-                terminal.result((try? OutputFormat.json(["error": failure.description])) ?? "{}")
+            CommandLog(paths: StatePaths()).append(failure)
+            if format.isStructured {
+                terminal.result((try? format.encode(["error": failure.description])) ?? "{}")
             } else {
                 terminal.note("telepresence: error: \(failure)")
             }

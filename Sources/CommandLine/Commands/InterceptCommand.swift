@@ -105,6 +105,6 @@ package struct InterceptCommand: AsyncParsableCommand {
 
     private func report(_ attachment: Attachment, _ terminal: Terminal) throws {
         let output = AttachmentOutput(attachment)
-        terminal.result(global.format == .json ? try OutputFormat.json(output) : output.text)
+        terminal.result(global.format.isStructured ? try global.format.encode(output) : output.text)
     }
 }

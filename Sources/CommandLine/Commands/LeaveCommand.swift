@@ -23,7 +23,7 @@ package struct LeaveCommand: AsyncParsableCommand {
             let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
             try await client.leave(name: name, namespace: namespace ?? "")
             await client.close()
-            terminal.result(global.format == .json ? try OutputFormat.json(["left": name]) : "Left \(name)")
+            terminal.result(global.format.isStructured ? try global.format.encode(["left": name]) : "Left \(name)")
         }
     }
 }

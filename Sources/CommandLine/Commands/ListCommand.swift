@@ -20,8 +20,8 @@ package struct ListCommand: AsyncParsableCommand {
             let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
             let workloads = try await client.list(namespace: namespace ?? "")
             await client.close()
-            if global.format == .json {
-                terminal.result(try OutputFormat.json(workloads.map(WorkloadOutput.init)))
+            if global.format.isStructured {
+                terminal.result(try global.format.encode(workloads.map(WorkloadOutput.init)))
                 return
             }
             if workloads.isEmpty {

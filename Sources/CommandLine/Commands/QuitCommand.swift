@@ -29,7 +29,7 @@ package struct QuitCommand: AsyncParsableCommand {
             if stopDaemons, global.use == nil { try await RootDaemonLauncher(paths: paths).stop() }
             terminal.clear()
             let text = was ? "Disconnected" : "Not connected"
-            terminal.result(global.format == .json ? try OutputFormat.json(["disconnected": was]) : text)
+            terminal.result(global.format.isStructured ? try global.format.encode(["disconnected": was]) : text)
         }
     }
 }

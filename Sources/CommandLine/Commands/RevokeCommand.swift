@@ -38,8 +38,8 @@ package struct RevokeCommand: AsyncParsableCommand {
             try await client.revoke(order)
             await client.close()
             terminal.result(
-                global.format == .json
-                    ? try OutputFormat.json(["revoked": parts.name, "session": parts.session])
+                global.format.isStructured
+                    ? try global.format.encode(["revoked": parts.name, "session": parts.session])
                     : "Revoked \(parts.name) of \(parts.session)"
             )
         }

@@ -16,13 +16,10 @@ package struct VersionCommand: AsyncParsableCommand {
         try await global.run { terminal in
             var output = VersionOutput(client: ProductVersion.text)
             if let client = try await DaemonClient.running(paths: StatePaths(), name: global.use) {
-                let status = try await client.status()
+                output = VersionOutput(try await client.status())
                 await client.close()
-                output.userDaemon = status.version
-                output.rootDaemon = status.rootDaemon?.version
-                output.trafficManager = status.connection?.managerVersion
             }
-            terminal.result(global.format == .json ? try OutputFormat.json(output) : output.text)
+            terminal.result(global.format.isStructured ? try global.format.encode(output) : output.text)
         }
     }
 }
@@ -36,6 +33,13 @@ struct VersionOutput: Encodable {
 
     init(client: String) {
         self.client = client
+    }
+
+    init(_ status: StatusInfo) {
+        client = ProductVersion.text
+        userDaemon = status.version
+        rootDaemon = status.rootDaemon?.version
+        trafficManager = status.connection?.managerVersion
     }
 
     var text: String {

@@ -115,6 +115,18 @@ package struct DaemonClient: Sendable {
         }
     }
 
+    /// The pods as the cluster has them, or why they could not be read.
+    func manifests(_ pods: [String]) async throws -> [Manifest] {
+        try await translating {
+            var manifests: [Manifest] = []
+            let request = ManifestRequest(pods: pods)
+            for try await manifest in try await client.serverStream(UserDaemonCalls.manifests, request, timeout: nil) {
+                manifests.append(manifest)
+            }
+            return manifests
+        }
+    }
+
     /// Disconnects; with `stopDaemons` returns once the daemon has ended, so that what comes next finds none.
     func quit(stopDaemons: Bool) async throws {
         var request = QuitRequest()

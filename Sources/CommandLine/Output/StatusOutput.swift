@@ -26,6 +26,12 @@ package struct StatusOutput: Encodable, Equatable {
     var rootDaemon = RootDaemon()
     var connection: ConnectionOutput?
     var attachments: [AttachmentOutput] = []
+    var links: [StatusReportOutput.Link] = []
+    private var linkLines: [String] = []
+
+    private enum CodingKeys: String, CodingKey {
+        case userDaemon, rootDaemon, connection, attachments, links
+    }
 
     package init() {}
 
@@ -52,6 +58,8 @@ package struct StatusOutput: Encodable, Equatable {
         }
         connection = status.connection.map(ConnectionOutput.init)
         attachments = status.attachments.map(AttachmentOutput.init)
+        links = status.links.map { StatusReportOutput.Link($0) }
+        linkLines = status.links.map(StatusText.link)
     }
 
     package var text: String {
@@ -76,6 +84,7 @@ package struct StatusOutput: Encodable, Equatable {
             add("Subnets", (connection.serviceSubnets + connection.podSubnets).joined(separator: ", "))
             add("Names", "\(connection.clusterDomain) by \(connection.dnsAddress), hook \(connection.dnsHook)")
             add("Link", connection.link + roundTrip)
+            for line in linkLines { lines.append("    \(line)") }
         }
         lines.append("Root daemon: \(rootDaemon.running ? "running" : "not running")")
         if rootDaemon.running {

@@ -27,6 +27,16 @@ package final class Terminal: Sendable {
         Self.write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
     }
 
+    /// Standard output is a screen, on which lines can be replaced.
+    package var isScreen: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Replaces what the screen shows.
+    package func screen(_ lines: [String]) {
+        // Each line is cleared to its end and the rest of the screen after them: no flicker.
+        let text = lines.map { $0 + "\u{1B}[K\n" }.joined()
+        Self.write("\u{1B}[H\(text)\u{1B}[J", to: STDOUT_FILENO)
+    }
+
     /// A remark, on standard error.
     package func note(_ text: String) {
         clear()

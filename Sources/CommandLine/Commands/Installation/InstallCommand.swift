@@ -56,7 +56,7 @@ extension Terminal {
         let version = ProductVersion.text
         guard format == .default else {
             let output = InstallationOutput(outcome, action: action.lowercased(), version: version)
-            return result(try OutputFormat.json(output))
+            return result(try format.encode(output))
         }
         result(InstallationOutput.text(outcome, action: action, version: version))
         for line in outcome.notes { note("note: \(line)") }

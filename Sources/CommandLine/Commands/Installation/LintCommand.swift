@@ -27,8 +27,8 @@ package struct LintCommand: AsyncParsableCommand {
             try await cluster.with(terminal) { installer in
                 let findings = await installer.lint(chosen)
                 terminal.clear()
-                if global.format == .json {
-                    terminal.result(try OutputFormat.json(LintOutput(findings)))
+                if global.format.isStructured {
+                    terminal.result(try global.format.encode(LintOutput(findings)))
                 } else {
                     for finding in findings {
                         let level = finding.level.rawValue

@@ -31,7 +31,7 @@ package struct UninstallCommand: AsyncParsableCommand {
                 if dryRun {
                     terminal.clear()
                     return terminal.result(
-                        global.format == .json ? try OutputFormat.json(RemovalOutput(plan)) : plan.text
+                        global.format.isStructured ? try global.format.encode(RemovalOutput(plan)) : plan.text
                     )
                 }
                 if global.format == .default { terminal.note(plan.text) }
