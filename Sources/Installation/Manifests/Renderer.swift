@@ -99,6 +99,11 @@ struct Renderer {
         add("TELEPRESENCE_AGENT_IDLE", values.at("agent", "maxIdleTime")?.string)
         add("TELEPRESENCE_POD_CIDRS", values["podCIDRs"]?.stringArray.joined(separator: ","))
         add("TELEPRESENCE_POD_CIDR_STRATEGY", values["podCIDRStrategy"]?.string, unless: "auto")
+        add(
+            "TELEPRESENCE_PROMETHEUS_PORT",
+            values.at("prometheus", "port")?.integer.map { String($0) },
+            unless: "0"
+        )
         add("TELEPRESENCE_DIRECT_ADDRESSES", values["directAddresses"]?.stringArray.joined(separator: ","))
         add(
             "TELEPRESENCE_AUTHENTICATION_MODE",
