@@ -230,14 +230,27 @@ import Testing
         while log.all.isEmpty, .now < deadline { try await Task.sleep(for: .milliseconds(20)) }
         #expect(log.all.first?["decision"] == "allowed" && log.all.first?["proof"] == "bound token")
         #expect(log.all.first?["principal"] == "the agent of pod default/p1")
-        running.cancel()
-        await running.value
-
         let certificate = try scene.authority.issue(
             commonName: "p1",
             uris: CertificateName.agent(web).uris,
             usage: .client
         )
+        // It may dial back; a pod that had the name before may not.
+        while await scene.manager.agent(namespace: "default", pod: "p1") == nil, .now < deadline {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        try await reverse(scene, context(scene, certificate))
+        let former = Principal.agent(namespace: "default", pod: "p1", podUID: "u0", serviceAccount: "web")
+        let stale = try scene.authority.issue(
+            commonName: "p1",
+            uris: CertificateName.agent(former).uris,
+            usage: .client
+        )
+        let refusal = await #expect(throws: CallStatus.self) { try await reverse(scene, context(scene, stale)) }
+        #expect(refusal?.message.contains("a session that is over") == true)
+        running.cancel()
+        await running.value
+
         func hello(_ pod: String, _ identity: TLSIdentity?) async throws -> Welcome {
             let dialled = try await scene.dial(Link.forward, identity: identity)
             defer { dialled.eventLoop.execute { dialled.close() } }

@@ -22,6 +22,16 @@ import Tunnel
         }
     }
 
+    /// Everybody is who he says.
+    private struct ProvenJudge: AccessJudge {
+        func identify(_ evidence: Evidence) async throws(ManagerFailure) -> Principal {
+            guard case .agent(let namespace, let pod) = evidence.claim else { return .user(name: "ann", groups: []) }
+            return .agent(namespace: namespace, pod: pod, podUID: "u1", serviceAccount: "default")
+        }
+        func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+        func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {}
+    }
+
     /// A manager, an agent that dials back, and a workstation.
     private struct Stage {
         let scene: ManagerScene
@@ -127,6 +137,13 @@ import Tunnel
         _ = try await stage.until("manager") { $0.sessions.contains { $0.id == agent && !$0.reachable } }
         #expect(try await stage.snapshot("agent/p1").component?.name == "p1")
         #expect(try await stage.snapshot("session/\(agent)").component?.name == "p1")
+        await stage.close()
+    }
+
+    @Test("an agent whose pod is proven dials back by its pod's certificate")
+    func proven() async throws {
+        let stage = try await Stage(judge: ProvenJudge())
+        #expect(try await stage.snapshot("agent/p1").component?.name == "p1")
         await stage.close()
     }
 

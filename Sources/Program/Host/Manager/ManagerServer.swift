@@ -170,17 +170,29 @@ package final class ManagerServer: Sendable {
         guard let certificate else {
             throw ManagerFailure(.unauthenticated, "a reverse link needs the session's certificate, and shows none")
         }
-        guard credentials.issuer(of: certificate) == .manager, case .session(let id) = CertificateName(certificate)
-        else {
-            throw ManagerFailure(
-                .unauthenticated,
-                "the certificate of \(certificate.commonName ?? "nobody") is not that of a session"
-            )
+        guard credentials.issuer(of: certificate) == .manager, let name = CertificateName(certificate) else {
+            throw Self.strange(certificate)
         }
-        guard await manager.principal(of: id) != nil else {
-            throw ManagerFailure(.unauthenticated, "the certificate is that of a session that is over")
+        switch name {
+        case .session(let id):
+            if await manager.principal(of: id) != nil { return id }
+        case .agent(let principal):
+            // An agent is known by its pod; a pod of the same name that came later is another.
+            guard case .agent(let namespace, let pod, _, _) = principal else { throw Self.strange(certificate) }
+            if let id = await manager.agent(namespace: namespace, pod: pod),
+                let known = await manager.principal(of: id), known.isSame(as: principal)
+            {
+                return id
+            }
+        case .manager:
+            throw Self.strange(certificate)
         }
-        return id
+        throw ManagerFailure(.unauthenticated, "the certificate is that of a session that is over")
+    }
+
+    private static func strange(_ certificate: PeerCertificate) -> ManagerFailure {
+        let name = certificate.commonName ?? "nobody"
+        return ManagerFailure(.unauthenticated, "the certificate of \(name) is not that of a session")
     }
 
     private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (ManagerLinks) -> Value?) async -> Value? {
