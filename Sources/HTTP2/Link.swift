@@ -76,6 +76,9 @@ package final class Link {
         if case .closed(let reason) = self.state { reason } else { nil }
     }
 
+    /// Whether it takes new streams: neither side has said goodbye.
+    package var isOpen: Bool { self.state == .open }
+
     /// Streams that are open.
     package var streamCount: Int { self.session?.streams.count ?? 0 }
 

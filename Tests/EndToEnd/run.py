@@ -19,12 +19,13 @@ import identity  # noqa: E402
 import installation  # noqa: E402
 import intercept  # noqa: E402
 import life  # noqa: E402
+import links  # noqa: E402
 import registry  # noqa: E402
 import status  # noqa: E402
 from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
 
 # The last one takes the traffic manager away.
-SUITES = [errors, connect, intercept, identity, life, registry, status, installation]
+SUITES = [errors, connect, intercept, identity, life, links, registry, status, installation]
 
 
 def scenarios():

@@ -152,6 +152,11 @@ package actor TrafficManager {
         }
     }
 
+    /// Whether a session has been taken up on another link than this.
+    package func isElsewhere(_ session: JoinedSession) -> Bool {
+        registry[session.id].map { $0.generation != session.generation } ?? false
+    }
+
     /// The link of a participant has ended.
     ///
     /// A client may come back; an agent's connections go to the app by themselves.

@@ -6,6 +6,8 @@ package enum SessionEvent: Sendable, Equatable {
     case cluster(ClusterInfo)
     /// An attachment of this session has changed or ended.
     case attachment(AttachmentChange)
+    /// The session has moved to another link; its name is for `status`.
+    case moved(String)
     /// The link is gone; the session object is of no more use.
     case lost(String)
 }

@@ -216,6 +216,10 @@ package actor UserDaemon {
         case .attachment(let change):
             took(change)
             await network.serve(Array(attachments.values))
+        case .moved(let link):
+            machine.update { $0.link = link }
+            logger.info("moved", metadata: ["link": "\(link)"])
+            await network.use(source)
         case .lost(let reason):
             await lost(reason, generation: mine)
         }

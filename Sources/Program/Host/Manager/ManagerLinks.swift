@@ -11,7 +11,8 @@ final class ManagerLinks {
     }
 
     private var owners: [ObjectIdentifier: Owner] = [:]
-    private var reverse: [String: Link] = [:]
+    /// The newest last: an older one serves again when it fails.
+    private var reverse: [String: [Link]] = [:]
     private var open: [ObjectIdentifier: Link] = [:]
     /// Links on which an agent has had its session.
     private var agents: Set<ObjectIdentifier> = []
@@ -24,15 +25,19 @@ final class ManagerLinks {
         open[ObjectIdentifier(link)] = link
     }
 
-    /// Returns the sessions that it was the reverse link of.
+    /// Returns the sessions that it was the only reverse link of.
     func closed(_ link: Link) -> [String] {
         if open.removeValue(forKey: ObjectIdentifier(link)) != nil, agents.remove(ObjectIdentifier(link)) == nil {
             closedBytes = (closedBytes.in + link.bytesIn, closedBytes.out + link.bytesOut)
         }
         owners[ObjectIdentifier(link)] = nil
-        let sessions = reverse.filter { $0.value === link }.map(\.key)
-        for session in sessions { reverse[session] = nil }
-        return sessions
+        var ended: [String] = []
+        for (session, links) in reverse where links.contains(where: { $0 === link }) {
+            let rest = links.filter { $0 !== link }
+            reverse[session] = rest.isEmpty ? nil : rest
+            if rest.isEmpty { ended.append(session) }
+        }
+        return ended
     }
 
     /// A number for a change of a reverse link, higher than all before.
@@ -55,12 +60,12 @@ final class ManagerLinks {
 
     func owner(of link: Link) -> Owner? { owners[ObjectIdentifier(link)] }
 
-    /// `link` leads to the workstation of `session`; a former one is of no more use.
+    /// `link` leads to the workstation of `session`, rather than a former one.
     ///
     /// False when it is closed already.
     func setReverse(_ link: Link, for session: String) -> Bool {
         guard open[ObjectIdentifier(link)] != nil else { return false }
-        reverse[session] = link
+        reverse[session, default: []].append(link)
         return true
     }
 
@@ -74,7 +79,10 @@ final class ManagerLinks {
 
     /// Every link, in the order in which they came.
     var rows: [Row] {
-        let reverse = Dictionary(reverse.map { (ObjectIdentifier($1), $0) }, uniquingKeysWith: { $1 })
+        let reverse = Dictionary(
+            reverse.flatMap { session, links in links.map { (ObjectIdentifier($0), session) } },
+            uniquingKeysWith: { $1 }
+        )
         return open.values.sorted { $0.number < $1.number }.map { link in
             let owner = owners[ObjectIdentifier(link)]
             return Row(
@@ -95,5 +103,9 @@ final class ManagerLinks {
     }
 
     /// The way to the workstation of `session`.
-    func reverse(of session: String) -> Link? { reverse[session] }
+    func reverse(of session: String) -> Link? {
+        guard let links = reverse[session] else { return nil }
+        // One that is being left takes nothing new.
+        return links.last { $0.isOpen } ?? links.last
+    }
 }

@@ -15,6 +15,8 @@ import Tunnel
 package final class ManagerServer: Sendable {
     /// How long a workstation's dial to its own target may take; agents wait less.
     private static let relayTimeout = TimeAmount.seconds(5)
+    /// How long a link that a session has left may open tunnels.
+    private static let moveGrace = TimeAmount.seconds(10)
 
     private let manager: TrafficManager
     private let judge: any AccessJudge
@@ -337,8 +339,12 @@ package final class ManagerServer: Sendable {
             await group.next()
             group.cancelAll()
         }
+        let moved = await manager.isElsewhere(joined)
         await manager.linkLost(joined)
-        _ = try? await eventLoop.submit { [self] in links.value.unbind(link, from: joined.id) }.get()
+        // A session that goes on elsewhere may just be opening tunnels on the link that it leaves.
+        eventLoop.scheduleTask(in: moved ? Self.moveGrace : .zero) { [self] in
+            links.value.unbind(link, from: joined.id)
+        }
         throw CallStatus(.unavailable, "the session's link has ended")
     }
 }

@@ -1,3 +1,4 @@
+import HTTP2
 import Network
 import NIOCore
 import Tunnel
@@ -21,7 +22,15 @@ final class ClusterExchange: DNSExchange {
     }
 
     /// Uses another link or server, or none; what is under way fails, and is asked again by its programs.
+    ///
+    /// Towards the same server over a new link nothing fails: the former tunnel stays for its last answers.
     func use(_ dialler: TunnelDialler?, server address: String) {
+        if let dialler, let former = tunnel, address == server?.host {
+            self.dialler = dialler
+            tunnel = nil
+            dialler.link.eventLoop.assumeIsolated().scheduleTask(in: .seconds(10)) { former.close() }
+            return
+        }
         tunnel?.close()
         tunnel = nil
         opening = false

@@ -30,7 +30,10 @@ final class HostDevice: WorkstationDevice {
         lost: @escaping @Sendable (String) -> Void
     ) async throws(DaemonFailure) -> DeviceParts {
         let link = try await connect(lost)
-        let server = await HostDevice.addresses(ofServer: facts.server)
+        var server = await HostDevice.addresses(ofServer: facts.server)
+        for address in HostDevice.directAddresses(facts.cluster) where !server.contains(address) {
+            server.append(address)
+        }
         let namespaces = [facts.namespace] + facts.cluster.namespaces.filter { $0 != facts.namespace }
         let setup = NetworkSetup(
             interfacePrefix: "tel",
@@ -139,6 +142,11 @@ final class HostDevice: WorkstationDevice {
             upstream: kind("upstream"),
             nameservers: result.nameservers.compactMap { InternetAddress($0) }
         )
+    }
+
+    /// The addresses at which the manager is published: direct links must not run through the interface.
+    static func directAddresses(_ cluster: ClusterInfo) -> [InternetAddress] {
+        cluster.directAddresses.compactMap { DirectAddress($0).flatMap { InternetAddress($0.host) } }
     }
 
     /// The addresses of the API server, which must never be routed into the tunnel that runs over it.

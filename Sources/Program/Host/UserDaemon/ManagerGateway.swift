@@ -3,6 +3,7 @@ import Call
 import Cluster
 import Glibc
 import HTTP2
+import Kernel
 import Logging
 import Message
 import NIOCore
@@ -10,7 +11,8 @@ import Synchronization
 import TLS
 import Tunnel
 
-/// Opens sessions with the traffic manager of a cluster, through the API server's port-forward.
+/// Opens sessions with the traffic manager of a cluster, through the API server's port-forward; where the manager is
+/// published, they move to a direct link by themselves.
 final class ManagerGateway: ClusterGateway {
     private let eventLoop: any EventLoop
     private let targets: NIOLoopBound<LocalTargets>
@@ -18,6 +20,7 @@ final class ManagerGateway: ClusterGateway {
     private let logger: Logger
     private let latest = Mutex<Cluster.ClusterAccess?>(nil)
     private let status: Mutex<StatusService?> = Mutex(nil)
+    private let backoff = DirectBackoff()
 
     init(
         eventLoop: any EventLoop,
@@ -75,11 +78,18 @@ final class ManagerGateway: ClusterGateway {
         let manager = try await ManagerPlace.find(api, namespace: namespace)
         if resuming == nil { try await Self.require(request.namespace, api) }
         progress("manager", "Connecting to the traffic manager in namespace \(namespace)")
-        let proof = try await WorkstationProof(access, manager)
         let credential = try SessionCredential(authorities: manager.authority)
-        let forward = try await dial(access, manager, proof.context(manager)) { _ in }
+        let linker = ManagerLinker(
+            manager: manager,
+            credential: credential,
+            targets: targets,
+            eventLoop: eventLoop,
+            status: status.withLock { $0 }
+        )
+        let proof = try await WorkstationProof(access, manager)
+        let forward = try await linker.forward(over: try await channel(access, manager), proof)
         do {
-            return try await session(request, access, manager, forward, proof, credential, resuming, attachments)
+            return try await session(request, access, linker, forward, proof, resuming, attachments)
         } catch {
             await close(forward)
             throw error
@@ -89,13 +99,13 @@ final class ManagerGateway: ClusterGateway {
     private func session(
         _ request: ConnectRequest,
         _ access: Cluster.ClusterAccess,
-        _ manager: ManagerPlace,
+        _ linker: ManagerLinker,
         _ forward: NIOLoopBound<Link>,
         _ proof: WorkstationProof,
-        _ credential: SessionCredential,
         _ resuming: SessionFacts?,
         _ attachments: [Attachment]
     ) async throws -> RemoteManagerSession {
+        let (manager, credential) = (linker.manager, linker.credential)
         let client = try await eventLoop.submit { CallClient(link: forward.value) }.get()
         let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
         let namespace = request.namespace.isEmpty ? access.namespace : request.namespace
@@ -110,7 +120,7 @@ final class ManagerGateway: ClusterGateway {
             throw DaemonFailure(.failed, "the traffic manager \(welcome.managerVersion) has issued no certificate")
         }
         credential.take(certificate)
-        let reverse = try await reverseLink(access, manager, credential)
+        let reverse = try await linker.reverse(over: try await channel(access, manager))
         let facts = SessionFacts(
             context: access.contextName ?? "",
             server: access.endpoint.url,
@@ -123,24 +133,41 @@ final class ManagerGateway: ClusterGateway {
             link: "port-forward",
             resumed: welcome.resumed
         )
-        let links = try await eventLoop.submit { [eventLoop] in
-            NIOLoopBound(
-                RemoteManagerSession.Links(forward: forward.value, reverse: reverse.value),
-                eventLoop: eventLoop
+        let session = try await eventLoop.submit { [eventLoop, logger] in
+            RemoteManagerSession(
+                facts: facts,
+                way: ManagerWay(forward: forward.value, reverse: reverse.value, name: facts.link),
+                eventLoop: eventLoop,
+                client: client,
+                requests: requests,
+                credential: credential,
+                source: access.credentials,
+                logger: logger
             )
         }.get()
-        let session = RemoteManagerSession(
-            facts: facts,
-            links: links,
-            eventLoop: eventLoop,
-            client: client,
-            requests: requests,
-            credential: credential,
-            source: access.credentials,
-            logger: logger
+        session.start(
+            responses,
+            keeper: DirectLinkKeeper(
+                linker: linker,
+                dial: directDial(request, facts),
+                proof: { try await WorkstationProof(access, manager) },
+                hello: Self.hello(namespace, facts, []),
+                backoff: backoff,
+                logger: logger
+            )
         )
-        session.start(responses)
         return session
+    }
+
+    /// A link must not run through the interface whose traffic it carries; in isolated mode it does not.
+    private func directDial(_ request: ConnectRequest, _ facts: SessionFacts) -> DirectDial {
+        guard !request.isolated else { return DirectDial(eventLoop: eventLoop, routed: [], kept: []) }
+        let routed = request.alsoProxy + facts.cluster.serviceSubnets + facts.cluster.podSubnets
+        return DirectDial(
+            eventLoop: eventLoop,
+            routed: routed.compactMap { InternetPrefix($0) },
+            kept: Set(HostDevice.directAddresses(facts.cluster))
+        )
     }
 
     /// Tells a namespace that does not exist now, rather than later by names that do not resolve.
@@ -157,55 +184,18 @@ final class ManagerGateway: ClusterGateway {
 
     // MARK: - Links
 
-    /// A link on which the manager opens tunnels towards this workstation; the manager has taken it.
-    private func reverseLink(
+    /// A connection to the manager's port, through the API server.
+    private func channel(
         _ access: Cluster.ClusterAccess,
-        _ manager: ManagerPlace,
-        _ credential: SessionCredential
-    ) async throws -> NIOLoopBound<Link> {
-        let admission = LinkAdmission()
-        var router = admission.router
-        // Its state is the manager's to ask for; its log and its level are the user's alone.
-        status.withLock { $0 }?.register(on: &router, operable: false)
-        let (targets, calls) = (targets, router)
-        let reverse = try await dial(access, manager, credential.context(alpn: Link.reverse)) { link in
-            link.onClose = { admission.closed("\($0)") }
-            link.onStream = { stream, fields, _ in
-                if targets.value.handle(stream, fields) { return }
-                if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
-            }
-        }
-        do throws(CallStatus) {
-            try await admission.verdict(within: .seconds(15))
-        } catch {
-            await close(reverse)
-            throw error
-        }
-        return reverse
-    }
-
-    private func dial(
-        _ access: Cluster.ClusterAccess,
-        _ manager: ManagerPlace,
-        _ context: TLSContext,
-        onStart: @escaping @Sendable (Link) -> Void
-    ) async throws -> NIOLoopBound<Link> {
-        let channel = try await PortForward.open(
+        _ manager: ManagerPlace
+    ) async throws(APIError) -> any Channel {
+        try await PortForward.open(
             access: access,
             namespace: manager.namespace,
             pod: manager.pod,
             port: manager.port,
             on: eventLoop
         )
-        let eventLoop = eventLoop
-        return try await eventLoop.flatSubmit {
-            Link.startTLS(
-                on: channel,
-                context: context,
-                dialler: manager.serverName,
-                configuration: LinkConfiguration(onStart: onStart)
-            ).map { NIOLoopBound($0, eventLoop: eventLoop) }
-        }.get()
     }
 
     private func close(_ link: NIOLoopBound<Link>) async {

@@ -10,15 +10,29 @@ import Tunnel
 
 /// A session with a traffic manager over two links: one for calls and outbound tunnels, one for tunnels towards here.
 ///
-/// Concurrency model: `links` are confined to their event loop; `state` is behind a mutex, since requests, the reading task
+/// It can move to another pair of links while it lives: ``move(to:_:)``.
+///
+/// Concurrency model: `ways` are confined to their event loop; `state` is behind a mutex, since requests, the reading tasks
 /// and cancellation meet there; the rest is constant.
 final class RemoteManagerSession: ManagerSession {
-    /// The two links, on one event loop.
-    struct Links {
-        let forward: Link
-        let reverse: Link
+    /// The links in use, and those that only finish what they carry.
+    private final class Ways {
+        var current: ManagerWay
+        var former: [ManagerWay] = []
+
+        init(_ current: ManagerWay) { self.current = current }
     }
 
+    /// The session's stream on the present way.
+    private struct Line: Sendable {
+        let client: CallClient
+        let requests: CallWriter<ParticipantMessage>
+        /// Counts the ways that the session has taken.
+        var number = 0
+    }
+
+    /// Tunnels that agents or programs are just opening still reach their end on the way that was left.
+    private static let grace = TimeAmount.seconds(2)
     /// How long open tunnels may go on when the session has ended.
     private static let drainTime = TimeAmount.seconds(5)
 
@@ -35,6 +49,17 @@ final class RemoteManagerSession: ManagerSession {
         var refusal = ""
         /// Somebody has used the workstation since the last heartbeat.
         var used = false
+        /// It was closed from here.
+        var closed = false
+        var line: Line
+        /// It is being taken up on another way; requests wait for that.
+        var moving = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        /// Requests that may go on the present way, and are not in `pending` yet.
+        var entering = 0
+        /// How the former stream ended while it was moving.
+        var endedMeanwhile: String?
+        var directAddresses: [String]
     }
 
     /// How long the manager may take to hear that the workstation leaves.
@@ -43,20 +68,20 @@ final class RemoteManagerSession: ManagerSession {
     let facts: SessionFacts
     let events: AsyncStream<SessionEvent>
     let eventLoop: any EventLoop
-    private let links: NIOLoopBound<Links>
+    private let ways: NIOLoopBound<Ways>
     /// For every further link of this session.
     let credential: SessionCredential
     private let source: any CredentialSource
     private let logger: Logger
-    private let requests: CallWriter<ParticipantMessage>
-    private let client: CallClient
     private let emit: AsyncStream<SessionEvent>.Continuation
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    /// What reads the present stream first.
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
+    /// Makes it; must run on the links' event loop.
     init(
         facts: SessionFacts,
-        links: NIOLoopBound<Links>,
+        way: ManagerWay,
         eventLoop: any EventLoop,
         client: CallClient,
         requests: CallWriter<ParticipantMessage>,
@@ -68,24 +93,33 @@ final class RemoteManagerSession: ManagerSession {
         self.source = source
         self.logger = logger
         self.facts = facts
-        self.links = links
         self.eventLoop = eventLoop
-        self.client = client
-        self.requests = requests
+        ways = NIOLoopBound(Ways(way), eventLoop: eventLoop)
+        state = Mutex(
+            State(
+                line: Line(client: client, requests: requests),
+                directAddresses: facts.cluster.directAddresses
+            )
+        )
         // Changes are few; a daemon that does not read them is not running any more.
         (events, emit) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
 
+    /// Where the manager is published, as far as is known.
+    var directAddresses: [String] { state.withLock { $0.directAddresses } }
+
+    /// Its links have failed; nobody has closed it.
+    var isLost: Bool { state.withLock { $0.lost && !$0.closed } }
+
+    private var line: Line { state.withLock { $0.line } }
+
     /// Begins reading and beating; `responses` continues after the welcome.
-    func start(_ responses: CallMessages<ManagerMessage>) {
-        let reading = Task { [self] in
-            do {
-                for try await message in responses { take(message) }
-                lose("the traffic manager ended the session")
-            } catch {
-                lose("the link to the traffic manager broke: \(error)")
-            }
-        }
+    ///
+    /// - Parameters:
+    ///   - responses: What the manager says.
+    ///   - keeper: Looks for a better way meanwhile.
+    func start(_ responses: CallMessages<ManagerMessage>, keeper: DirectLinkKeeper?) {
+        let reading = read(responses, number: 0)
         let beating = Task { [self] in
             var sequence: UInt64 = 0
             while !Task.isCancelled {
@@ -95,25 +129,139 @@ final class RemoteManagerSession: ManagerSession {
                     defer { state.used = false }
                     return state.used
                 }
-                try? await requests.send(.heartbeat(Heartbeat(sequence: sequence, used: used)))
+                try? await line.requests.send(.heartbeat(Heartbeat(sequence: sequence, used: used)))
             }
         }
         let renewing = Task { [self] in
             await credential.keepRenewed {
                 // The token may be another one by now; a certificate is on the link already.
                 let token = try await source.credential(afterRefusal: false).token ?? ""
-                try await requests.send(.renew(RenewRequest(credential: token, publicKey: credential.publicKey)))
+                let request = RenewRequest(credential: token, publicKey: credential.publicKey)
+                try await line.requests.send(.renew(request))
             }
         }
-        tasks.withLock { $0 = [reading, beating, renewing] }
-        eventLoop.execute { [self] in
-            for link in [links.value.forward, links.value.reverse] {
-                let former = link.onClose
-                link.onClose = { [weak self] reason in
-                    former?(reason)
-                    self?.lose("the link to the traffic manager broke: \(reason)")
+        let keeping = keeper.map { keeper in Task { await keeper.run(self) } }
+        tasks.withLock { $0 = [reading, beating, renewing] + (keeping.map { [$0] } ?? []) }
+        eventLoop.execute { [self] in watch(ways.value.current) }
+    }
+
+    private func read(_ responses: CallMessages<ManagerMessage>, number: Int) -> Task<Void, Never> {
+        Task { [self] in
+            do {
+                for try await message in responses { take(message) }
+                ended(number, "the traffic manager ended the session")
+            } catch {
+                ended(number, "the link to the traffic manager broke: \(error)")
+            }
+        }
+    }
+
+    /// A session's stream has ended; that of a way that was left says nothing.
+    private func ended(_ number: Int, _ reason: String) {
+        let isLost = state.withLock { state in
+            guard number == state.line.number else { return false }
+            if state.moving { state.endedMeanwhile = reason }
+            return !state.moving
+        }
+        if isLost { lose(reason) }
+    }
+
+    private func watch(_ way: ManagerWay) {
+        for link in [way.forward, way.reverse] {
+            let former = link.onClose
+            link.onClose = { [weak self, weak way] reason in
+                former?(reason)
+                guard let self, let way else { return }
+                let ways = self.ways.value
+                if way === ways.current {
+                    self.lose("the link to the traffic manager broke: \(reason)")
+                } else {
+                    ways.former.removeAll { $0.forward.closeReason != nil && $0.reverse.closeReason != nil }
                 }
             }
+        }
+    }
+
+    /// Takes the session up on other links; from then on all new tunnels go there, and the open ones stay where they are.
+    ///
+    /// - Parameters:
+    ///   - way: Open links to the same manager, the reverse one known to it.
+    ///   - hello: Proves that the session is one's own.
+    /// - Returns: False when a request is under way: it would lose its answer.
+    /// - Throws: When the manager does not take it up there; then it goes on where it was, unless that has ended, too.
+    func move(to way: NIOLoopBound<ManagerWay>, _ hello: Hello) async throws -> Bool {
+        let isFree = state.withLock { state in
+            guard !state.moving, state.entering == 0, state.pending.isEmpty, !state.lost else { return false }
+            state.moving = true
+            state.endedMeanwhile = nil
+            return true
+        }
+        guard isFree else { return false }
+        let late = eventLoop.scheduleTask(in: .seconds(10)) { way.value.close() }
+        defer { late.cancel() }
+        do {
+            let client = try await eventLoop.submit { CallClient(link: way.value.forward) }.get()
+            let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
+            try await requests.send(.hello(hello))
+            guard case .welcome(let welcome) = try await responses.next() else {
+                throw CallStatus(.unavailable, "the traffic manager did not welcome this session")
+            }
+            guard welcome.resumed, welcome.sessionID == facts.sessionID else {
+                try? await requests.send(.depart(Depart(reason: "moved")))
+                throw CallStatus(.aborted, "the traffic manager there does not know this session")
+            }
+            if let certificate = welcome.certificate { credential.take(certificate) }
+            let number = state.withLock { state in
+                state.line = Line(client: client, requests: requests, number: state.line.number + 1)
+                return state.line.number
+            }
+            let name = try await eventLoop.submit { [self] in
+                let former = ways.value.current
+                ways.value.current = way.value
+                ways.value.former.append(former)
+                watch(way.value)
+                eventLoop.assumeIsolated().scheduleTask(in: Self.grace) { former.drain() }
+                return way.value.name
+            }.get()
+            let reading = read(responses, number: number)
+            tasks.withLock { $0.insert(reading, at: 0) }
+            emit.yield(.moved(name))
+            settle(failed: false)
+            // It may have broken between the welcome and the watch.
+            eventLoop.execute { [self] in
+                if let reason = way.value.forward.closeReason ?? way.value.reverse.closeReason {
+                    lose("the link to the traffic manager broke: \(reason)")
+                }
+            }
+            return true
+        } catch {
+            settle(failed: true)
+            throw error
+        }
+    }
+
+    /// The move is over: requests that waited go on.
+    private func settle(failed: Bool) {
+        let (waiting, ended) = state.withLock { state in
+            defer {
+                state.moving = false
+                state.entering += state.waiting.count
+                state.waiting = []
+            }
+            return (state.waiting, failed ? state.endedMeanwhile : nil)
+        }
+        if let ended { lose(ended) }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Returns at once unless the session is moving; it does not move until the request is in `pending`.
+    private func enter() async {
+        await withCheckedContinuation { continuation in
+            let isMoving = state.withLock { state in
+                if state.moving { state.waiting.append(continuation) } else { state.entering += 1 }
+                return state.moving
+            }
+            if !isMoving { continuation.resume() }
         }
     }
 
@@ -146,7 +294,7 @@ final class RemoteManagerSession: ManagerSession {
         detach.requestID = nextRequest()
         detach.name = spec.name
         detach.namespace = spec.namespace
-        try? await requests.send(.detachRequest(detach))
+        try? await line.requests.send(.detachRequest(detach))
         finish(id, .failure(CancellationError()))
     }
 
@@ -188,41 +336,48 @@ final class RemoteManagerSession: ManagerSession {
         request.sessionID = facts.sessionID
         request.namespace = namespace
         do {
-            return try await client.unary(ManagerCalls.listWorkloads, request, timeout: .seconds(15)).workloads
+            return try await line.client.unary(ManagerCalls.listWorkloads, request, timeout: .seconds(15)).workloads
         } catch {
             throw DaemonFailure(error)
         }
     }
 
     func figures() async -> LinkFigures {
-        let links = links
+        let ways = ways
         let figures = try? await eventLoop.submit {
-            let (forward, reverse) = (links.value.forward, links.value.reverse)
+            let all = [ways.value.current] + ways.value.former
+            let links = all.flatMap { [$0.forward, $0.reverse] }
             return LinkFigures(
-                roundTripMicroseconds: UInt64((forward.roundTrip?.nanoseconds ?? 0) / 1000),
-                bytesIn: UInt64(forward.bytesIn) + UInt64(reverse.bytesIn),
-                bytesOut: UInt64(forward.bytesOut) + UInt64(reverse.bytesOut)
+                roundTripMicroseconds: UInt64((ways.value.current.forward.roundTrip?.nanoseconds ?? 0) / 1000),
+                bytesIn: links.reduce(0) { $0 + UInt64($1.bytesIn) },
+                bytesOut: links.reduce(0) { $0 + UInt64($1.bytesOut) }
             )
         }.get()
         return figures ?? LinkFigures()
     }
 
     /// Makes calls to the manager.
-    var calls: CallClient { client }
+    var calls: CallClient { line.client }
 
     func links() async -> [LinkStatus] {
-        let (links, session, transport) = (links, facts.sessionID, facts.link)
+        let (ways, session) = (ways, facts.sessionID)
         let rows = try? await eventLoop.submit {
-            [(links.value.forward, "traffic-manager"), (links.value.reverse, "traffic-manager, reverse")].map {
-                $0.0.measureRoundTrip(every: .seconds(5))
-                return LinkStatus($0.0, peer: $0.1, session: session, transport: transport)
+            ([ways.value.current] + ways.value.former).flatMap { way in
+                [(way.forward, "traffic-manager"), (way.reverse, "traffic-manager, reverse")].map {
+                    $0.0.measureRoundTrip(every: .seconds(5))
+                    return LinkStatus($0.0, peer: $0.1, session: session, transport: way.name)
+                }
             }
         }.get()
         return rows ?? []
     }
 
     func close() async {
+        state.withLock { $0.closed = true }
+        // A move that is under way ends first: the manager hears the farewell on the way that it knows.
+        await enter()
         state.withLock { $0.lost = true }
+        let requests = line.requests
         try? await requests.send(.depart(Depart(reason: "quit")))
         requests.finish()
         // The manager ends the call when it has read that. Ended here any sooner, the call may take the word with it, and
@@ -236,19 +391,23 @@ final class RemoteManagerSession: ManagerSession {
         patience.cancel()
         tasks.forEach { $0.cancel() }
         emit.finish()
-        let links = links
+        let ways = ways
         _ = try? await eventLoop.submit {
-            links.value.forward.drain()
-            links.value.reverse.close()
+            ways.value.current.forward.drain()
+            ways.value.current.reverse.close()
         }.get()
-        // The farewell has gone out with the drain; tunnels still open would keep the link for ever.
-        eventLoop.scheduleTask(in: .milliseconds(100)) { links.value.forward.close() }
+        // The farewell has gone out with the drain; tunnels still open would keep the links for ever.
+        eventLoop.scheduleTask(in: .milliseconds(100)) {
+            for way in [ways.value.current] + ways.value.former { way.close() }
+        }
     }
 
     /// The dialler of outbound tunnels; on the loop only.
     func withDialler(_ body: @escaping @Sendable (TunnelDialler) -> Void) async {
-        let (links, eventLoop) = (links, eventLoop)
-        _ = try? await eventLoop.submit { body(TunnelDialler(link: links.value.forward, eventLoop: eventLoop)) }.get()
+        let (ways, eventLoop) = (ways, eventLoop)
+        _ = try? await eventLoop.submit {
+            body(TunnelDialler(link: ways.value.current.forward, eventLoop: eventLoop))
+        }.get()
     }
 
     // MARK: - Answers
@@ -265,12 +424,15 @@ final class RemoteManagerSession: ManagerSession {
         _ message: ParticipantMessage,
         _ progress: @escaping ProgressReport
     ) async throws -> RequestResult {
-        try await withCheckedThrowingContinuation { continuation in
-            let lost = state.withLock {
-                if !$0.lost { $0.pending[id] = Pending(continuation: continuation, progress: progress) }
-                return $0.lost
+        await enter()
+        return try await withCheckedThrowingContinuation { continuation in
+            let requests = state.withLock { state -> CallWriter<ParticipantMessage>? in
+                state.entering -= 1
+                guard !state.lost else { return nil }
+                state.pending[id] = Pending(continuation: continuation, progress: progress)
+                return state.line.requests
             }
-            guard !lost else {
+            guard let requests else {
                 continuation.resume(throwing: CallStatus(.unavailable, "the link to the traffic manager is gone"))
                 return
             }
@@ -290,7 +452,9 @@ final class RemoteManagerSession: ManagerSession {
 
     private func take(_ message: ManagerMessage) {
         switch message {
-        case .clusterInfo(let cluster): emit.yield(.cluster(cluster))
+        case .clusterInfo(let cluster):
+            state.withLock { $0.directAddresses = cluster.directAddresses }
+            emit.yield(.cluster(cluster))
         case .attachmentChange(let change): emit.yield(.attachment(change))
         case .requestResult(let result): finish(result.requestID, .success(result))
         case .progress(let update):
@@ -309,7 +473,8 @@ final class RemoteManagerSession: ManagerSession {
         )
     }
 
-    private func lose(_ cause: String) {
+    /// The session is of no more use here: its owner takes it up again.
+    func lose(_ cause: String) {
         let refusal = state.withLock { $0.refusal }
         let reason = refusal.isEmpty ? cause : "\(cause); its certificate was not renewed: \(refusal)"
         let pending = state.withLock { state -> [Pending]? in
@@ -323,15 +488,9 @@ final class RemoteManagerSession: ManagerSession {
         tasks.withLock { $0.forEach { $0.cancel() } }
         emit.yield(.lost(reason))
         emit.finish()
-        let links = links
-        eventLoop.execute {
-            // Where the manager has said goodbye, tunnels that are open may end by themselves.
-            links.value.forward.drain()
-            links.value.reverse.drain()
-        }
-        eventLoop.scheduleTask(in: Self.drainTime) {
-            links.value.forward.close()
-            links.value.reverse.close()
-        }
+        let ways = ways
+        // Where the manager has said goodbye, tunnels that are open may end by themselves; so may those on ways that were left.
+        eventLoop.execute { ways.value.current.drain() }
+        eventLoop.scheduleTask(in: Self.drainTime) { ways.value.current.close() }
     }
 }

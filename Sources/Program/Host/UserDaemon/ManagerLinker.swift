@@ -1,0 +1,70 @@
+import Call
+import HTTP2
+import NIOCore
+import TLS
+import Tunnel
+
+/// Makes links with a traffic manager out of connections to it, whichever way these take.
+struct ManagerLinker: Sendable {
+    let manager: ManagerPlace
+    /// What the manager has issued to the session.
+    let credential: SessionCredential
+    let targets: NIOLoopBound<LocalTargets>
+    let eventLoop: any EventLoop
+    /// What the manager may ask on reverse links.
+    var status: StatusService?
+
+    /// A link for calls and outbound tunnels.
+    ///
+    /// - Parameters:
+    ///   - channel: A fresh connection to the manager.
+    ///   - proof: Who the user is: a renewal of the session's certificate needs it on the link, too.
+    /// - Returns: The link, once TLS stands.
+    /// - Throws: What TLS or the credential says.
+    func forward(over channel: any Channel, _ proof: WorkstationProof) async throws -> NIOLoopBound<Link> {
+        try await link(over: channel, proof.context(manager)) { _ in }
+    }
+
+    /// A link on which the manager opens tunnels towards this workstation; the manager has taken it.
+    ///
+    /// - Parameter channel: A fresh connection to the manager.
+    /// - Returns: The link.
+    /// - Throws: What TLS says, or ``CallStatus`` when the manager refuses the link or is silent for 15 s.
+    func reverse(over channel: any Channel) async throws -> NIOLoopBound<Link> {
+        let admission = LinkAdmission()
+        var router = admission.router
+        // Its state is the manager's to ask for; its log and its level are the user's alone.
+        status?.register(on: &router, operable: false)
+        let (targets, calls) = (targets, router)
+        let reverse = try await link(over: channel, credential.context(alpn: Link.reverse)) { link in
+            link.onClose = { admission.closed("\($0)") }
+            link.onStream = { stream, fields, _ in
+                if targets.value.handle(stream, fields) { return }
+                if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
+            }
+        }
+        do throws(CallStatus) {
+            try await admission.verdict(within: .seconds(15))
+        } catch {
+            eventLoop.execute { reverse.value.close() }
+            throw error
+        }
+        return reverse
+    }
+
+    private func link(
+        over channel: any Channel,
+        _ context: TLSContext,
+        onStart: @escaping @Sendable (Link) -> Void
+    ) async throws -> NIOLoopBound<Link> {
+        let (eventLoop, serverName) = (eventLoop, manager.serverName)
+        return try await eventLoop.flatSubmit {
+            Link.startTLS(
+                on: channel,
+                context: context,
+                dialler: serverName,
+                configuration: LinkConfiguration(onStart: onStart)
+            ).map { NIOLoopBound($0, eventLoop: eventLoop) }
+        }.get()
+    }
+}
