@@ -20,6 +20,8 @@ struct ContainerRecord {
     var restarts = 0
     var ready = false
     var started = false
+    /// A process has been asked for, and may run already, but nobody has said so yet.
+    var starting = false
     /// The name of the present run among the pod's processes; nil when none runs.
     var run: String?
     var id = ""

@@ -93,6 +93,8 @@ extension PodWorker {
             )
             spec.terminal = record.spec["tty"]?.bool ?? false
             self.containers[index].input = ends.input
+            self.containers[index].starting = true
+            defer { self.containers[index].starting = false }
             try await self.start(sandbox, spec, ends.process)
         } catch {
             let message = "failed to start container: \(error)"

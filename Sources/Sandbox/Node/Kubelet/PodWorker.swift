@@ -259,6 +259,10 @@ actor PodWorker {
     /// Asks every container to end, main ones first, then makes it.
     private func stopContainers(grace: Int64, hooks: Bool) async {
         let deadline = ContinuousClock.now.advanced(by: .seconds(grace))
+        // What is just starting has its time as well: told to end now, it would not be there to hear it.
+        while self.containers.contains(where: \.starting), ContinuousClock.now < deadline, !Task.isCancelled {
+            await self.sleep(0.005)
+        }
         if hooks, grace > 0 { await self.leaveServices() }
         if hooks, grace > 0 {
             for record in self.containers where record.run != nil && record.part == .main {
