@@ -138,7 +138,19 @@ class App:
         else:
             wanted = self.objects[0]["spec"].get("replicas", 1)
             wait_until(f"{wanted} ready pods of {self.name}", lambda: len(self.ready_pods()) >= wanted, seconds, 0.1)
+        if self.objects[0]["spec"].get("replicas") == 0:
+            return self
+        # Names of headless Services lead to the pods themselves.
+        services = [one for one in self.objects if one["kind"] == "Service" and "clusterIP" not in one["spec"]]
+        for port in [port for one in services for port in one["spec"]["ports"] if port.get("protocol", "TCP") == "TCP"]:
+            wait_until(f"the way to {self.host}:{port['port']}", lambda: self.is_led_to(port["port"]), 20, 0.05)
         return self
+
+    def is_led_to(self, port):
+        """Whether connections of the cluster to its Service arrive, whatever the answer."""
+        url = f"http://{self.host}:{port}/health"
+        error = self.cluster.caller.call("/ask", url=url, method="GET", seconds=3)["error"] or ""
+        return not any(word in error for word in ("refused", "gaierror", "unreachable"))
 
     def delete(self):
         self.kubectl(
