@@ -160,6 +160,16 @@ package final class Link {
         self.setDirty()
     }
 
+    /// Refuses new streams, lets open ones finish for as long as `limit`, then closes.
+    ///
+    /// The future is complete when the channel is closed; it never fails.
+    @discardableResult
+    package func drain(within limit: TimeAmount) -> EventLoopFuture<Void> {
+        self.drain()
+        let closing = self.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close() }
+        return self.channel.closeFuture.always { _ in closing.cancel() }.recover { _ in }
+    }
+
     /// Ends the link and all its streams now.
     package func close() {
         self.eventLoop.assertInEventLoop()

@@ -256,7 +256,7 @@ class Chaos:
         """The API server restarts: every port-forward and watch ends."""
         window = self.window("API server restart", cuts=True, outbound=True)
         self.fault("--restart-api", "--downtime", "500")
-        wait_until("the API server's answer", lambda: self.cluster.kubectl("get", "--raw", "/readyz").code == 0, 30)
+        wait_until("the API server's answer", lambda: self.cluster.kubectl("get", "--raw", "/readyz").code == 0, 60)
         window.gone = time.time()
         return window
 

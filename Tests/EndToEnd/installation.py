@@ -148,7 +148,7 @@ def scenario_gone(lab):
     expect("ConfigMap mine" in result.err, result)
     expect(lab.kubectl(*MANAGER, "get", "configmap", "mine").code == 0, "what is not ours stays")
     lab.kubectl("delete", "namespace", "ambassador").ok()
-    wait_until("the namespace's end", lambda: lab.kubectl("get", "namespace", "ambassador").code != 0, 30)
+    wait_until("the namespace's end", lambda: lab.kubectl("get", "namespace", "ambassador").code != 0, 60)
     lab.tp("install", seconds=120).ok()
     lab.tp("uninstall", seconds=150).ok()
     nothing_left(lab)

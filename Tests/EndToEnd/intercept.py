@@ -16,7 +16,7 @@ HANDLER = os.path.join(ROOT, "Tests", "EndToEnd", "handler.py")
 def start_handler(lab, mode, port, *words):
     """A handler at the workstation; ready when it listens."""
     process = lab.ws_start("python3", HANDLER, str(port), *words, env=mode.env, user=mode.user)
-    wait_until("the handler", lambda: lab.ws("curl", "-sS", f"http://127.0.0.1:{port}/").code == 0, 5)
+    wait_until("the handler", lambda: lab.ws("curl", "-sS", f"http://127.0.0.1:{port}/").code == 0, 20)
     return process
 
 
@@ -25,7 +25,7 @@ def ask(lab, mode, path="/"):
     return mode.curl("http://frontend.default" + path, seconds=5).ok().out
 
 
-def answered_by(lab, mode, who, seconds=10):
+def answered_by(lab, mode, who, seconds=20):
     """Waits until the back end's requests are answered by `who`."""
 
     def seen():
@@ -137,7 +137,7 @@ def scenario_numeric(lab):
             "the workstation's answer", lambda: "workstation" in mode.curl("http://numeric.default/").ok().out, 5
         )
         mode.tp("leave", "numeric").ok()
-        wait_until("the app's answer", lambda: "workstation" not in mode.curl("http://numeric.default/").ok().out, 2)
+        wait_until("the app's answer", lambda: "workstation" not in mode.curl("http://numeric.default/").ok().out, 20)
         handler.kill()
 
 
@@ -172,7 +172,7 @@ def scenario_quit_ends(lab):
         else:
             mode.quit().ok()
         began = time.monotonic()
-        wait_until("the app's answer", lambda: "backend" in cluster_request(lab).out, 5)
+        wait_until("the app's answer", lambda: "backend" in cluster_request(lab).out, 20)
         expect(time.monotonic() - began < 1.5, "the app answered late")
         if kill:
             # What the killed one held is its user's still: nobody else gets it, the same user takes it over.

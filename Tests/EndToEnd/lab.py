@@ -81,6 +81,15 @@ class Lab:
         self.ws("ip", "address", "add", f"{WORKSTATION}/24", "dev", "eth0").ok()
         self.ws("ip", "link", "set", "eth0", "up").ok()
         self.ws("ip", "route", "add", "default", "via", API).ok()
+        # The link-local address, and its routes with it, comes a second or two later: snapshots are taken after that.
+        wait_until("the workstation's own IPv6 address", self._address_is_final, 20)
+
+    def _address_is_final(self):
+        if self.ws("cat", "/proc/sys/net/ipv6/conf/eth0/disable_ipv6").out.strip() != "0":
+            return True
+        tentative = self.ws("ip", "-6", "-o", "address", "show", "dev", "eth0", "tentative").ok().out
+        routes = self.ws("ip", "-6", "route", "show", "table", "local", "dev", "eth0").ok().out
+        return not tentative and "local fe80:" in routes
 
     def _internet(self):
         nameserver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -133,7 +142,7 @@ class Lab:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        wait_until("the API server's answer", self._api_answers, 30)
+        wait_until("the API server's answer", self._api_answers, 60)
 
     def _api_answers(self):
         if self.sandbox.poll() is not None:
@@ -201,7 +210,7 @@ class Lab:
     def mend(self):
         """Joins the cable again, with the routes that the cut took away."""
         run(["ip", "link", "set", "ws0", "up"]).ok()
-        wait_until("the link", lambda: self.ws("ping", "-c1", "-W1", API).code == 0 or True, 2)
+        wait_until("the link", lambda: self.ws("ping", "-c1", "-W1", API).code == 0, 20)
 
     def snapshot(self):
         """All that telepresence may change on a workstation, as text to compare."""
@@ -231,7 +240,7 @@ class Lab:
                     raise Failure(f"after {what}, {name} differ:\n--- before\n{text}\n--- after\n{after[name]}")
             return True
 
-        wait_until(f"the workstation as before, after {what}", compare, 5)
+        wait_until(f"the workstation as before, after {what}", compare, 20)
 
     # -- the end
 

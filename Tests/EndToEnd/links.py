@@ -62,7 +62,7 @@ def scenario_direct_move(lab):
     try:
         for isolated in (False, True):
             with Mode(lab, isolated) as mode:
-                wait_for_link(mode, "port-forward", 5)
+                wait_for_link(mode, "port-forward", 20)
                 chat = Chat(lab, mode, f"{mode.name}-1")
                 relay.open()
                 wait_for_link(mode, "direct", 70)

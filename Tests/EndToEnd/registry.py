@@ -24,7 +24,7 @@ def pods(lab, app, namespace="default"):
 
 def scale(lab, count):
     lab.kubectl("scale", "deployment/backend", f"--replicas={count}").ok()
-    wait_until(f"{count} pods", lambda: len(pods(lab, "backend")) == count, 30)
+    wait_until(f"{count} pods", lambda: len(pods(lab, "backend")) == count, 60)
     lab.kubectl("rollout", "status", "deployment/backend", "--timeout=60s").ok()
 
 
@@ -37,7 +37,7 @@ def scenario_manager_deleted(lab):
         before, pod = attachments(mode)[0], pods(lab, "backend")
         manager = pods(lab, "traffic-manager", "ambassador")
         lab.kubectl("-n", "ambassador", "delete", "pod", *manager, "--wait=false").ok()
-        wait_until("a new manager", lambda: pods(lab, "traffic-manager", "ambassador") not in ([], manager), 30)
+        wait_until("a new manager", lambda: pods(lab, "traffic-manager", "ambassador") not in ([], manager), 60)
 
         def again():
             now = attachments(mode)
@@ -62,7 +62,7 @@ def scenario_replicas(lab):
             mode.tp("intercept", "backend", "--port", "8091").ok()
             first = pods(lab, "backend")
             lab.kubectl("delete", "pod", first[0], "--wait=false").ok()
-            wait_until("the successor", lambda: first[0] not in pods(lab, "backend") and len(pods(lab, "backend")) == 2, 30)
+            wait_until("the successor", lambda: first[0] not in pods(lab, "backend") and len(pods(lab, "backend")) == 2, 60)
             lab.kubectl("rollout", "status", "deployment/backend", "--timeout=60s").ok()
             for _ in range(20):
                 expect("workstation" in ask(lab, mode), "every pod's requests are answered here")
@@ -85,7 +85,7 @@ def scenario_scaled_to_zero(lab):
         finally:
             scale(lab, 1)
         answered_by(lab, mode, "workstation", 15)
-        wait_until("ACTIVE", lambda: attachments(mode)[0]["state"] == "ACTIVE", 10)
+        wait_until("ACTIVE", lambda: attachments(mode)[0]["state"] == "ACTIVE", 20)
         mode.tp("leave", "backend").ok()
         handler.kill()
 
@@ -117,7 +117,7 @@ def scenario_revoke(lab):
         expect(found, refused)
         other.tp("revoke", f"{found[1]}:nothing").failed("it has: backend")
         other.tp("revoke", f"{found[1]}:backend").ok()
-        wait_until("the owner's notice", lambda: not attachments(owner), 10)
+        wait_until("the owner's notice", lambda: not attachments(owner), 20)
         status = owner.tp("status", "--format", "json").ok().json()
         expect("revoked by" in status["user_daemon"].get("error", ""), status)
         local = start_handler(lab, other, 8096)

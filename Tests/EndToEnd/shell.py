@@ -47,7 +47,7 @@ def check_stop():
         raise Interrupted()
 
 
-def wait_until(what, condition, seconds=10.0, pause=0.02):
+def wait_until(what, condition, seconds=20.0, pause=0.02):
     """Polls `condition` until it is true (its value is returned) or the deadline has passed."""
     deadline = time.monotonic() + seconds
     last = None

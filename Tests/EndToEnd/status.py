@@ -80,7 +80,7 @@ def scenario_watch(lab):
     """`status --watch` tells a snapshot first, then the attachment that comes and goes, and failed tunnels."""
     with Mode(lab, True) as mode:
         with Reader(lab, mode, "status", "--watch", "--format", "json-stream") as reader:
-            wait_until("the snapshot", lambda: reader.objects(), 15)
+            wait_until("the snapshot", lambda: reader.objects(), 20)
             expect(reader.objects()[0]["full"], reader.text())
             mode.tp("intercept", "backend", "--port", "8099", seconds=90).ok()
 
@@ -88,16 +88,16 @@ def scenario_watch(lab):
                 rows = [row for one in reader.objects() for row in one.get("attachments", [])]
                 return any(row["name"] == "backend" and row["state"] == wanted for row in rows)
 
-            wait_until("the attachment in the stream", lambda: state("active"), 15)
+            wait_until("the attachment in the stream", lambda: state("active"), 20)
             mode.tp("leave", "backend").ok()
             gone = lambda: any(  # noqa: E731
                 name.startswith("attachment/") for one in reader.objects() for name in one.get("removed", [])
             )
-            wait_until("its end in the stream", gone, 15)
+            wait_until("its end in the stream", gone, 20)
             address = lab.kubectl("get", "pods", "-l", "app=echo", "-o", "jsonpath={.items[0].status.podIP}").ok().out
             mode.check("refused", address.strip(), "4")
             failures = lambda: [row for one in reader.objects() for row in one.get("failures", [])]  # noqa: E731
-            wait_until("the failed tunnel in the stream", failures, 15)
+            wait_until("the failed tunnel in the stream", failures, 20)
             expect(failures()[-1]["reason"] == "refused", failures())
             expect(sum("full" in one for one in reader.objects()) == 1, "one snapshot only")
 
@@ -109,7 +109,7 @@ def scenario_logs_and_levels(lab):
         pod = agent_of(mode, "backend")
         with Reader(lab, mode, "logs", "-f", "--of", "manager", "--tail", "1") as manager:
             with Reader(lab, mode, "logs", "-f", "--of", f"agent/{pod}", "--format", "json-stream") as agent:
-                wait_until("old lines of the agent", lambda: agent.objects(), 15)
+                wait_until("old lines of the agent", lambda: agent.objects(), 20)
                 changed = mode.tp("loglevel", "debug", "-d", "3s", "--format", "json").ok().json()
                 names = {one["component"]: one for one in changed}
                 expect(set(names) == {"userd", "rootd", "manager"}, changed)
@@ -117,12 +117,12 @@ def scenario_logs_and_levels(lab):
                 level = lambda target: mode.tp("status", "--of", target, "--format", "json").ok().json()[  # noqa: E731
                     "component"
                 ]["log_level"]
-                wait_until("the manager's line", lambda: "level changed" in manager.text(), 15)
+                wait_until("the manager's line", lambda: "level changed" in manager.text(), 20)
                 texts = lambda: [one["text"] for one in agent.objects()]  # noqa: E731
-                wait_until("the agent's line", lambda: any("level=debug" in text for text in texts()), 15)
+                wait_until("the agent's line", lambda: any("level=debug" in text for text in texts()), 20)
                 for target in ("userd", "rootd", "manager", f"agent/{pod}"):
                     wait_until(f"the level of {target} restored", lambda: level(target) == "info", 20)
-                wait_until("the restored level in the log", lambda: "level restored" in manager.text(), 15)
+                wait_until("the restored level in the log", lambda: "level restored" in manager.text(), 20)
         mode.tp("loglevel", "loud").failed("loud", "debug")
         mode.tp("loglevel", "debug", "-l", "-r").failed("exclude")
         old = mode.tp("logs", "--tail", "2").ok().out.splitlines()

@@ -23,15 +23,7 @@ package struct QuitCommand: AsyncParsableCommand {
             if let client = try await DaemonClient.running(paths: paths, name: global.use) {
                 was = try await client.status().connection != nil
                 terminal.progress("Disconnecting")
-                do {
-                    try await client.quit(stopDaemons: stopDaemons)
-                } catch {
-                    // A daemon that ends may be quicker than its answer: what counts is that it has gone.
-                    let socket = paths.userDaemonSocket(name: global.use)
-                    guard stopDaemons,
-                        await Deadline.wait(seconds: 5, until: { (try? await CallLine(path: socket)) == nil })
-                    else { throw error }
-                }
+                try await client.quit(stopDaemons: stopDaemons)
                 await client.close()
             }
             if stopDaemons, global.use == nil { try await RootDaemonLauncher(paths: paths).stop() }

@@ -15,6 +15,9 @@ enum CallSocket {
         let group: UInt32
     }
 
+    /// How long a daemon that was asked to end waits until the one who asked has the answer.
+    static let lastWord = TimeAmount.seconds(2)
+
     /// SO_PEERCRED.
     private static let peerCredentials = CInt(17)
 

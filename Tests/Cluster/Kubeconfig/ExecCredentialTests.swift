@@ -16,9 +16,11 @@ import Testing
 
     /// The credentials of a user whose plugin is this script.
     private func source(_ script: String, more: String = "", version: String = "v1") throws -> any CredentialSource {
-        let path = folder + "/plugin"
-        try Data("#!/bin/sh\ncd \(folder)\n\(script)\n".utf8).write(to: URL(filePath: path))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        // The plugin is the shell itself by another name: a file that we had just written could still be open for
+        // writing in a child that another test starts meanwhile, and would then not run ("text file busy").
+        try Data("cd \(folder)\n\(script)\n".utf8).write(to: URL(filePath: folder + "/script"))
+        try? FileManager.default.removeItem(atPath: folder + "/plugin")
+        try FileManager.default.createSymbolicLink(atPath: folder + "/plugin", withDestinationPath: "/bin/sh")
         let config = """
             current-context: c
             contexts:
@@ -31,7 +33,7 @@ import Testing
                 exec:
                   apiVersion: client.authentication.k8s.io/\(version)
                   command: ./plugin
-                  args: [one, "two words"]
+                  args: ["\(folder)/script", one, "two words"]
                   env: [{name: EXTRA, value: yes it is}]
                   installHint: Get it from the shop.
             \(more.split(separator: "\n").map { "      " + $0 }.joined(separator: "\n"))

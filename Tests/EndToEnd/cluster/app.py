@@ -189,7 +189,7 @@ class App:
         where = f"{self.host}:{port}" if port else self.host
         return self.cluster.ask(f"http://{where}{path}", **options)
 
-    def answered_by(self, name, seconds=10, port=None):
+    def answered_by(self, name, seconds=20, port=None):
         """Waits until requests of the cluster are answered by `name`."""
 
         def seen():

@@ -142,7 +142,7 @@ class Connection:
         except ValueError:
             return answer["body"]
 
-    def answered_by(self, url, name, seconds=10):
+    def answered_by(self, url, name, seconds=20):
         """Waits until requests from the workstation are answered by `name`."""
 
         def seen():

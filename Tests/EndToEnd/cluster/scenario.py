@@ -149,7 +149,7 @@ class Context:
         """Runs `action` when the scenario ends."""
         self.undo.append(action)
 
-    def until(self, what, condition, seconds=15.0):
+    def until(self, what, condition, seconds=20.0):
         return wait_until(what, condition, seconds, 0.05)
 
     def skip(self, reason):

@@ -200,9 +200,7 @@ extension AgentLink {
         eventLoop.execute { [self] in
             guard let link = dialler?.link, link.channel === channel else { return channel.close(promise: nil) }
             dialler = nil
-            link.drain()
-            let bound = NIOLoopBound(link, eventLoop: eventLoop)
-            eventLoop.scheduleTask(in: Self.farewell) { bound.value.close() }
+            link.drain(within: Self.farewell)
         }
     }
 

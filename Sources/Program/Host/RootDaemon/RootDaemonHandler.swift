@@ -1,5 +1,6 @@
 import Actor
 import Call
+import HTTP2
 import Message
 
 /// Translates the calls of one link into the actor's terms.
@@ -11,7 +12,7 @@ struct RootDaemonHandler: Sendable {
     let status: StatusService
 
     /// Called when the daemon was asked to end, after the answer has been given.
-    let onQuit: @Sendable () -> Void
+    let onQuit: @Sendable (Link) -> Void
 
     var router: CallRouter {
         var router = CallRouter()
@@ -29,9 +30,9 @@ struct RootDaemonHandler: Sendable {
             try await Self.translated { () throws(RootFailure) in try await daemon.tearDown(for: owner) }
             return Empty()
         }
-        router.unary(RootDaemonCalls.quit) { [daemon, owner, onQuit] _, _ in
+        router.unary(RootDaemonCalls.quit) { [daemon, owner, onQuit] _, context in
             try await Self.translated { () throws(RootFailure) in try await daemon.mayQuit(for: owner) }
-            onQuit()
+            onQuit(context.link)
             return Empty()
         }
         return router

@@ -174,11 +174,10 @@ package enum RootDaemonProgram {
                 shelf: shelf,
                 version: settings.version,
                 status: status,
-                onQuit: {
-                    Task {
-                        // The answer goes out first.
-                        try? await Task.sleep(for: .milliseconds(50))
-                        kill(getpid(), SIGTERM)
+                onQuit: { asker in
+                    // The answer goes out first.
+                    asker.eventLoop.execute {
+                        asker.drain(within: CallSocket.lastWord).whenComplete { _ in kill(getpid(), SIGTERM) }
                     }
                 }
             )

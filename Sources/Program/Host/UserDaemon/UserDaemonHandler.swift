@@ -1,5 +1,6 @@
 import Actor
 import Call
+import HTTP2
 import Message
 
 /// Translates between the calls of the command line and the user daemon's actor.
@@ -7,8 +8,8 @@ import Message
 /// Holds nothing else.
 struct UserDaemonHandler: Sendable {
     let daemon: UserDaemon
-    /// Called when a caller wants the daemon to end.
-    let stop: @Sendable () -> Void
+    /// Called with the caller's link when it wants the daemon to end; the answer is not yet on its way.
+    let stop: @Sendable (Link) -> Void
 
     /// Registers all methods.
     func register(on router: inout CallRouter) {
@@ -55,9 +56,9 @@ struct UserDaemonHandler: Sendable {
                 throw error.callStatus
             }
         }
-        router.unary(UserDaemonCalls.quit) { [daemon, stop] request, _ in
+        router.unary(UserDaemonCalls.quit) { [daemon, stop] request, context in
             await daemon.quit()
-            if request.stopDaemons { stop() }
+            if request.stopDaemons { stop(context.link) }
             return Empty()
         }
     }

@@ -61,9 +61,9 @@ package enum UserDaemonProgram {
             pid: UInt32(getpid()),
             logger: logger
         )
-        let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+        let (stops, stop) = AsyncStream.makeStream(of: Link.self)
         var router = CallRouter()
-        UserDaemonHandler(daemon: daemon) { stop.yield() }.register(on: &router)
+        UserDaemonHandler(daemon: daemon) { stop.yield($0) }.register(on: &router)
         let access = UserDaemonStatus(daemon: daemon, network: network)
         let status = StatusService(board: access.board(ManagerGateway.owner()), access: access)
         status.register(on: &router)
@@ -77,9 +77,11 @@ package enum UserDaemonProgram {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Termination.signalled() }
             group.addTask {
-                for await _ in stops { break }
-                // The answer to the one who asked goes out first.
-                try? await Task.sleep(for: .milliseconds(50))
+                for await asker in stops {
+                    // The answer goes out first.
+                    try? await eventLoop.flatSubmit { asker.drain(within: CallSocket.lastWord) }.get()
+                    break
+                }
             }
             await group.next()
             group.cancelAll()

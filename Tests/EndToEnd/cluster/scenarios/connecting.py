@@ -177,11 +177,11 @@ def scenario_quit_leaves_nothing(t):
     pids = [c.status()[daemon].get("pid") for daemon in ("user_daemon", "root_daemon")]
     c.quit().ok()
     for pid in filter(None, pids):
-        t.until(f"process {pid} has ended", lambda pid=pid: not os.path.exists(f"/proc/{pid}") or zombie(pid), 10)
+        t.until(f"process {pid} has ended", lambda pid=pid: not os.path.exists(f"/proc/{pid}") or zombie(pid), 20)
     left = [name for name in os.listdir(c.env["TELEPRESENCE_RUNTIME_DIR"]) if name.endswith(".sock")]
     expect(not left, f"sockets left: {left}")
     if before:
-        t.until("the network as before", lambda: network() == before or expect(False, f"{before}\n{network()}"), 10)
+        t.until("the network as before", lambda: network() == before or expect(False, f"{before}\n{network()}"), 20)
 
 
 def network():

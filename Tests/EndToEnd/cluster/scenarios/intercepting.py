@@ -120,7 +120,7 @@ def scenario_same_number(t):
     expect(t.cluster.socket("udp", app.host, 7070) == "workstation", "UDP is intercepted")
     expect(t.cluster.socket("tcp", app.host, 7070) == "app", "TCP on the same number is not")
     c.leave(app)
-    t.until("the app's datagrams", lambda: t.cluster.socket("udp", app.host, 7070) == "app", 5)
+    t.until("the app's datagrams", lambda: t.cluster.socket("udp", app.host, 7070) == "app", 20)
 
 
 def datagrams(t, name):
@@ -262,7 +262,7 @@ def scenario_pod_deleted(t):
     for _ in range(12):
         expect(app.ask()["by"] == "workstation", "all replicas are intercepted")
     app.kubectl("delete", "pod", app.ready_pods()[0]["metadata"]["name"], "--wait=false").ok()
-    t.until("three ready pods again", lambda: len(app.ready_pods()) == 3, 30)
+    t.until("three ready pods again", lambda: len(app.ready_pods()) == 3, 60)
     app.answered_by("workstation", 10)
     for _ in range(12):
         expect(app.ask()["by"] == "workstation", "the successor is intercepted as well")
@@ -434,5 +434,5 @@ def scenario_ctrl_c(t):
     expect(c.attachments()[0]["state"] == "ACTIVE", c.attachments())
     # As a terminal does it: to all processes of the group.
     os.killpg(child.pid, signal.SIGINT)
-    t.until("the end of the command", lambda: child.poll() is not None, 10)
-    t.until("no intercept", lambda: c.attachments() == [], 10)
+    t.until("the end of the command", lambda: child.poll() is not None, 20)
+    t.until("no intercept", lambda: c.attachments() == [], 20)

@@ -24,7 +24,7 @@ def scenario_logs(t):
     app = t.app(annotations=ANNOTATIONS)
     app.ask("/in-the-log")
     pod = app.pod()["metadata"]["name"]
-    t.until("the line", lambda: "/in-the-log" in app.kubectl("logs", pod, "-c", "app").ok().out, 5)
+    t.until("the line", lambda: "/in-the-log" in app.kubectl("logs", pod, "-c", "app").ok().out, 20)
     expect(app.kubectl("logs", pod, "-c", "traffic-agent").ok().out.strip(), "the agent says something")
 
 

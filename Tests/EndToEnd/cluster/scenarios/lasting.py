@@ -36,7 +36,7 @@ def scenario_manager_killed(t):
     t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=0").ok()
     t.later(t.cluster.await_manager)
     t.later(lambda: t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=1").ok())
-    t.until("no manager", lambda: not t.cluster.get("pods", *words, "-l", "app=traffic-manager")["items"], 30)
+    t.until("no manager", lambda: not t.cluster.get("pods", *words, "-l", "app=traffic-manager")["items"], 60)
     answer = app.ask(seconds=10)
     expect(answer["by"] in ("app", "workstation"), answer)
 
@@ -47,7 +47,7 @@ def scenario_agent_pod_deleted(t):
     c.intercept(app, port=h.port)
     pod = app.pod()["metadata"]["name"]
     app.kubectl("delete", "pod", pod, "--wait=false").ok()
-    t.until("a successor", lambda: [one["metadata"]["name"] for one in app.ready_pods()] not in ([], [pod]), 30)
+    t.until("a successor", lambda: [one["metadata"]["name"] for one in app.ready_pods()] not in ([], [pod]), 60)
     app.answered_by("workstation", 15)
 
 
@@ -73,7 +73,7 @@ def scenario_long_connection(t):
     slow = threading.Thread(target=lambda: answers.append(app.ask("/slow/2")))
     count = h.count
     slow.start()
-    t.until("the slow request has begun", lambda: h.count > count, 5)
+    t.until("the slow request has begun", lambda: h.count > count, 20)
     c.leave(app)
     app.answered_by("app", 3)
     slow.join(10)

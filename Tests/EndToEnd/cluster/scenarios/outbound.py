@@ -59,7 +59,7 @@ def scenario_headless_names(t):
     c = t.connect()
     wanted = sorted(pod["status"]["podIP"] for pod in app.ready_pods())
     expect(len(wanted) == 2, wanted)
-    t.until("both addresses", lambda: c.check("resolve", app.host)["addresses"] == wanted, 15)
+    t.until("both addresses", lambda: c.check("resolve", app.host)["addresses"] == wanted, 20)
 
 
 def scenario_stateful_names(t):
@@ -119,7 +119,7 @@ def scenario_wpad(t):
     t.cluster.apply([{"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}])
     c = t.connect()
     other = t.app(wait=False)
-    t.until("other names resolve", lambda: c.check("resolve", other.host)["addresses"], 15)
+    t.until("other names resolve", lambda: c.check("resolve", other.host)["addresses"], 20)
     for name in ("wpad", f"wpad.{t.namespace}", f"wpad.{t.namespace}.svc.cluster.local"):
         expect(c.check("resolve", name)["addresses"] == [], f"{name} was answered by the cluster")
 
@@ -129,7 +129,7 @@ def scenario_mapped_namespaces(t):
     t.without_host_mode()
     here, there = t.app("here", wait=False), t.app("there", namespace=t.cluster.other_namespace, wait=False)
     c = t.connect(options=["--mapped-namespaces", t.namespace])
-    t.until("the mapped namespace's name", lambda: c.check("resolve", here.host)["addresses"], 15)
+    t.until("the mapped namespace's name", lambda: c.check("resolve", here.host)["addresses"], 20)
     expect(c.check("resolve", there.host)["addresses"] == [], f"{there.host} is not mapped")
 
 
