@@ -210,7 +210,7 @@ class Lab:
     def mend(self):
         """Joins the cable again, with the routes that the cut took away."""
         run(["ip", "link", "set", "ws0", "up"]).ok()
-        wait_until("the link", lambda: self.ws("ping", "-c1", "-W1", API).code == 0, 20)
+        wait_until("the link", lambda: "LOWER_UP" in self.ws("ip", "link", "show", "eth0").ok().out, 20)
 
     def snapshot(self):
         """All that telepresence may change on a workstation, as text to compare."""

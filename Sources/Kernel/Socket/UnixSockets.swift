@@ -24,11 +24,11 @@ package enum UnixSockets {
         }
         _ = unlink(path)
         let made = try make()
-        let before = umask(~mode & 0o777)
+        // The file gets the socket's own mode, less the umask, and so is never wider for a moment; to set the umask for the
+        // while would be felt by all threads.
+        guard fchmod(made.rawValue, mode) == 0 else { throw .last("fchmod", path) }
         let bound = try withAddress(path) { bind(made.rawValue, $0, $1) }
-        let code = errno
-        _ = umask(before)
-        guard bound == 0 else { throw SystemError("bind", path, code: code) }
+        guard bound == 0 else { throw .last("bind", path) }
         guard chmod(path, mode) == 0 else { throw .last("chmod", path) }
         guard Glibc.listen(made.rawValue, backlog) == 0 else { throw .last("listen", path) }
         return made

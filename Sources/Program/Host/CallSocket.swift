@@ -28,28 +28,20 @@ enum CallSocket {
 
     /// Listens at `path` with mode 0600, and lets `users` (besides root) call.
     ///
-    /// The socket belongs to the first of the users. `onLink` is called on the loop for each caller's link. Fails with a
-    /// `Problem` where another daemon listens there.
+    /// The socket belongs to the first of the users. Fails with a `Problem` where another daemon listens there.
     static func listen(
         path: String,
         router: CallRouter,
         users: [UInt32] = [geteuid()],
         eventLoop: any EventLoop,
-        logger: Logger,
-        onLink: (@Sendable (Link, Caller) -> Void)? = nil
+        logger: Logger
     ) async throws -> any Channel {
-        try vacate(path)
+        let listener = try bound(path)
         let allowed = Set(users + [0])
-        // The socket exists with the umask's mode from its first moment.
-        let former = umask(0o177)
-        defer { umask(former) }
         let server = try await ServerBootstrap(group: eventLoop)
             .childChannelInitializer { channel in
-                admit(channel, allowed).map { caller in
-                    var configuration = LinkConfiguration { link in
-                        router.serve(link)
-                        onLink?(link, caller)
-                    }
+                admit(channel, allowed).map { _ in
+                    var configuration = LinkConfiguration { link in router.serve(link) }
                     // The other end is on this machine: the kernel tells when it is gone.
                     configuration.keepaliveIdle = nil
                     // The link starts when the channel has become active, after this initializer.
@@ -59,13 +51,25 @@ enum CallSocket {
                     throw error
                 }
             }
-            .bind(unixDomainSocketPath: path)
+            .withBoundSocket(listener)
             .get()
         if let owner = users.first, owner != geteuid() { chown(path, owner, gid_t.max) }
         return server
     }
 
-    private static func admit(
+    /// A listening socket's number, which is the caller's to close.
+    private static func bound(_ path: String) throws -> CInt {
+        do throws(SystemError) {
+            let listener = try UnixSockets.listen(path)
+            return listener.take()
+        } catch {
+            guard error.code == EADDRINUSE else { throw error }
+            throw Problem(description: "\(path): another daemon listens there")
+        }
+    }
+
+    /// Who is at the other end, as the kernel recorded it; fails when that is none of the users who may call.
+    static func admit(
         _ channel: any Channel,
         _ allowed: Set<UInt32>
     ) -> EventLoopFuture<Caller> {
@@ -80,18 +84,6 @@ enum CallSocket {
                 throw Problem(description: "user \(peer.user) may not call this daemon")
             }
             return peer
-        }
-    }
-
-    /// Removes a socket that a killed daemon left behind; refuses one at which somebody answers.
-    private static func vacate(_ path: String) throws {
-        guard access(path, F_OK) == 0 else { return }
-        if let other = try? UnixSockets.connect(path) {
-            other.close()
-            throw Problem(description: "\(path): another daemon listens there")
-        }
-        guard unlink(path) == 0 else {
-            throw Problem(description: "\(path) cannot be replaced: \(String(cString: strerror(errno)))")
         }
     }
 }

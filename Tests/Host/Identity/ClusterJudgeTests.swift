@@ -122,6 +122,16 @@ import Testing
         #expect(log.all.map { $0["action"] } == Array(repeating: "attach", count: 5) + ["administer", "administer"])
     }
 
+    @Test("What else the cluster knows of a user goes into the question for a right, as scopes may narrow it")
+    func extraFields() async throws {
+        let scoped = APIUser(name: "ann", uid: "7", groups: ["dev"], extra: ["scopes.example.org": ["read"]])
+        reviews.know("scoped", scoped)
+        let principal = try await judge().identify(Evidence(claim: .workstation, token: "scoped"))
+        try? await judge().mayAttach(principal, namespace: "shop")
+        #expect(reviews.users == [scoped, scoped])
+        #expect(principal.isSame(as: .user(name: "ann", groups: [])))
+    }
+
     @Test("Permissive mode lets everybody through and says what would have been refused; disabled asks nobody")
     func modes() async throws {
         let stranger = Evidence(claim: .workstation, token: "other")

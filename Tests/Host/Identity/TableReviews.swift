@@ -15,6 +15,7 @@ final class TableReviews: AccessReviews {
         var rights: Set<String>
         var failure: APIError?
         var questions = 0
+        var users: [APIUser] = []
     }
 
     private let state: Mutex<State>
@@ -25,6 +26,14 @@ final class TableReviews: AccessReviews {
     }
 
     var questions: Int { state.withLock { $0.questions } }
+
+    /// The users whose rights were asked for, in order.
+    var users: [APIUser] { state.withLock { $0.users } }
+
+    /// Makes a token known.
+    func know(_ token: String, _ user: APIUser) {
+        state.withLock { $0.tokens[Token(text: token, audiences: [])] = user }
+    }
 
     func fail(_ error: APIError?) { state.withLock { $0.failure = error } }
 
@@ -48,6 +57,7 @@ final class TableReviews: AccessReviews {
         let right = "\(user.name) \(question.verb) \(target) \(question.namespace)"
         let (failure, allowed) = state.withLock { state in
             state.questions += 1
+            state.users.append(user)
             return (state.failure, state.rights.contains(right))
         }
         if let failure { throw failure }

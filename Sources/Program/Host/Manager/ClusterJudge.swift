@@ -9,8 +9,7 @@ import TLS
 /// audit log: `decision` is `allowed`, `refused`, or `tolerated` where the mode lets through what would be refused.
 package final class ClusterJudge: AccessJudge {
     private struct Right: Hashable, Sendable {
-        let user: String
-        let groups: [String]
+        let user: APIUser
         let question: APIAccessQuestion
     }
 
@@ -96,7 +95,7 @@ package final class ClusterJudge: AccessJudge {
                 namespace: namespace
             )
             try await demand(user, question)
-            return (.user(name: user.name, groups: user.groups), proof)
+            return (.user(name: user.name, groups: user.groups, uid: user.uid, extra: user.extra), proof)
         case .agent(let namespace, let pod):
             if let issued = evidence.issued {
                 guard case .agent(namespace, pod, _, _) = issued else {
@@ -179,7 +178,8 @@ package final class ClusterJudge: AccessJudge {
         let about: Logger.Metadata = ["right": "\(question.words)"]
         do throws(ManagerFailure) {
             switch principal {
-            case .user(let name, let groups): try await demand(APIUser(name: name, groups: groups), question)
+            case .user(let name, let groups, let uid, let extra):
+                try await demand(APIUser(name: name, uid: uid, groups: groups, extra: extra), question)
             case .agent: throw ManagerFailure(.forbidden, "\(principal) may not \(action): only a user may")
             case .unproven:
                 throw ManagerFailure(.forbidden, "nobody has proven who this is, so it cannot \(question.words)")
@@ -192,7 +192,7 @@ package final class ClusterJudge: AccessJudge {
 
     /// Asks for a right; who lacks it is told which it is and how to get it.
     private func demand(_ user: APIUser, _ question: APIAccessQuestion) async throws(ManagerFailure) {
-        let right = Right(user: user.name, groups: user.groups, question: question)
+        let right = Right(user: user, question: question)
         let allowed: Bool
         if let known = rights[right] {
             allowed = known

@@ -34,13 +34,6 @@ package enum RootDaemonProgram {
         }
     }
 
-    /// `SO_PEERCRED`'s `struct ucred`.
-    private struct Credentials {
-        var process: Int32 = 0
-        var user: UInt32 = 0
-        var group: UInt32 = 0
-    }
-
     /// Where descriptors are fetched.
     package static func descriptorSocket(_ socket: String) -> String { socket + ".fds" }
 
@@ -156,18 +149,8 @@ package enum RootDaemonProgram {
         _ counter: LinkCounter,
         _ status: StatusService
     ) -> EventLoopFuture<Void> {
-        guard let provider = channel as? any SocketOptionProvider else {
-            return channel.eventLoop.makeFailedFuture(SystemError("SO_PEERCRED", code: ENOTSUP))
-        }
-        let credentials: EventLoopFuture<Credentials> = provider.unsafeGetSocketOption(
-            level: .socket,
-            name: NIOBSDSocket.Option(rawValue: 17)
-        )
-        return credentials.flatMapThrowing { credentials in
-            guard allowed.contains(credentials.user) else {
-                throw SystemError("call of user \(credentials.user)", settings.socket, code: EACCES)
-            }
-            let owner = RootOwner(link: counter.next(), process: UInt32(bitPattern: credentials.process))
+        CallSocket.admit(channel, allowed).map { caller in
+            let owner = RootOwner(link: counter.next(), process: UInt32(bitPattern: caller.process))
             let handler = RootDaemonHandler(
                 daemon: daemon,
                 owner: owner,
