@@ -165,7 +165,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["HTTP2", "TLS", nioCore, nioPosix],
+            path: "Tests/Support",
+            swiftSettings: settings
+        ),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], path: "Tests/TLS", swiftSettings: settings),
         .testTarget(
@@ -174,16 +179,21 @@ let package = Package(
             path: "Tests/HTTP2",
             swiftSettings: settings
         ),
-        .testTarget(name: "MessageTests", dependencies: ["Message"], path: "Tests/Message", swiftSettings: settings),
+        .testTarget(
+            name: "MessageTests",
+            dependencies: ["TestSupport", "Message"],
+            path: "Tests/Message",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "CallTests",
-            dependencies: ["Call", "Message", "HTTP2", "TLS", nioCore, nioPosix],
+            dependencies: ["TestSupport", "Call", "Message", "HTTP2", nioCore],
             path: "Tests/Call",
             swiftSettings: settings
         ),
         .testTarget(
             name: "TunnelTests",
-            dependencies: ["Tunnel", "HTTP2", "TLS", nioCore, nioPosix],
+            dependencies: ["TestSupport", "Tunnel", "HTTP2", "TLS", nioCore, nioPosix],
             path: "Tests/Tunnel",
             swiftSettings: settings
         ),
@@ -204,7 +214,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ActorTests",
-            dependencies: ["Actor", "Message", logging],
+            dependencies: ["TestSupport", "Actor", "Message", logging],
             path: "Tests/Actor",
             swiftSettings: settings
         ),

@@ -3,6 +3,7 @@ import HTTP2
 import Message
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct CallTests {

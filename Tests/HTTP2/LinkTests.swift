@@ -2,6 +2,7 @@ import HTTP2
 import NIOCore
 import NIOPosix
 import TLS
+import TestSupport
 import Testing
 
 /// What one request brought.

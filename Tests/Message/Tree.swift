@@ -1,5 +1,6 @@
 import Foundation
 import Message
+import TestSupport
 
 /// A value of any message by the names of its fields, with its own encoder and decoder.
 ///

@@ -1,5 +1,6 @@
 import Foundation
 import Message
+import TestSupport
 import Testing
 
 @Suite struct WireMessageTests {

@@ -3,6 +3,7 @@ import HTTP2
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 import Tunnel
 

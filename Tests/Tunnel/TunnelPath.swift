@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import TLS
 import Tunnel
+import TestSupport
 
 /// A way through tunnels, with an ordinary listening socket in front of it.
 ///

@@ -1,5 +1,6 @@
 import Actor
 import Message
+import TestSupport
 import Testing
 
 @Suite struct AttachmentMachineTests {

@@ -3,6 +3,7 @@ import HTTP2
 import NIOCore
 import Synchronization
 import TLS
+import TestSupport
 import Testing
 
 @Suite struct APIConnectionTests {

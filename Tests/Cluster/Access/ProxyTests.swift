@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import TLS
+import TestSupport
 import Testing
 
 @testable import Cluster

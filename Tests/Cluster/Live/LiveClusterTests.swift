@@ -4,6 +4,7 @@ import Kubeconfig
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 
 /// The client against a cluster that is there already: a sandbox, or a real one.

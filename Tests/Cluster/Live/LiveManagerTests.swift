@@ -5,6 +5,7 @@ import Kubeconfig
 import NIOCore
 import NIOPosix
 import TLS
+import TestSupport
 import Testing
 
 /// Links to a traffic manager that is installed in the cluster that `TELEPRESENCE_TEST_KUBECONFIG` names.

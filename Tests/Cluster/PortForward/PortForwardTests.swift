@@ -5,6 +5,7 @@ import NIOPosix
 import NIOWebSocket
 import Synchronization
 import TLS
+import TestSupport
 import Testing
 
 /// The pod's side of a port-forward in the server: echoes, or fails as asked.

@@ -1,6 +1,7 @@
 import Cluster
 import HTTP2
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct ResourceWatchTests {

@@ -39,6 +39,23 @@ final class RootDaemonBench: Sendable {
             guard let any = InternetPrefix("0.0.0.0/0") else { return }
             try netlink.add(NetworkRoute(to: any, gateway: InternetAddress(v4: 0xc0a8_4d01), link: link))
         }
+        // The kernel tells of a new link a moment later, a second and more when many come and go on the machine; only then it
+        // has its final state and its multicast route.
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try !isSettled() {
+            guard ContinuousClock.now < deadline else { throw SystemError("set up", "eth0", code: ETIMEDOUT) }
+            usleep(20_000)
+        }
+    }
+
+    private func isSettled() throws -> Bool {
+        let links = try output(["/usr/sbin/ip", "-br", "link"]).split(separator: "\n")
+        let routes = try output(["/usr/sbin/ip", "-6", "route", "show", "table", "all"])
+        let hasIPv6 = access("/proc/sys/net/ipv6", F_OK) == 0
+        return ["eth0", "far0"].allSatisfy { name in
+            links.contains { $0.hasPrefix(name) && $0.contains(" UP ") }
+                && (!hasIPv6 || routes.contains("ff00::/8 dev \(name)"))
+        }
     }
 
     func close() async throws {
@@ -90,19 +107,20 @@ final class RootDaemonBench: Sendable {
         ].map { try output($0) }.joined(separator: "--\n")
     }
 
-    /// What is there and was not before, or the other way round; empty when all is as before, for which it waits.
-    func difference(from before: String) throws -> [String] {
+    /// Waits until all is as before; else says what is there and was not before, and the other way round.
+    func expectSame(as before: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
         var lines: [String] = []
-        for _ in 0..<100 {
+        let deadline = ContinuousClock.now + .seconds(20)
+        repeat {
             let now = try snapshot()
             let old = before.split(separator: "\n").map(String.init)
             let new = now.split(separator: "\n").map(String.init)
             lines = new.filter { !old.contains($0) }.map { "+ " + $0 }
             lines += old.filter { !new.contains($0) }.map { "- " + $0 }
-            if lines.isEmpty { return [] }
+            if lines.isEmpty { return }
             usleep(50_000)
-        }
-        return lines
+        } while ContinuousClock.now < deadline
+        #expect(lines.isEmpty, "\(lines.joined(separator: "\n"))", sourceLocation: sourceLocation)
     }
 
     func output(_ words: [String]) throws -> String {

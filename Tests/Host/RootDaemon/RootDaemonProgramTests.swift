@@ -71,12 +71,12 @@ struct RootDaemonProgramTests {
             let changed = try bench.output(["/usr/sbin/ip", "rule"])
             #expect(changed.contains("10.50.0.0/16") && !changed.contains("10.244.0.0/16"))
             _ = try await client.unary(RootDaemonCalls.tearDown, Empty())
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             // And once more over the same link.
             _ = try await client.unary(RootDaemonCalls.setUp, Self.setup)
             _ = try await client.unary(RootDaemonCalls.quit, Empty())
             #expect(bench.wait(for: daemon) == 0)
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
         }
     }
 
@@ -103,13 +103,13 @@ struct RootDaemonProgramTests {
             let descriptors = try bench.fetch(result.token)
             #expect(try bench.snapshot() != before)
             try await link.eventLoop.submit { link.close() }.get()
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             // Another owner finds the place free.
             let next = try await bench.connect()
             _ = try await CallClient(link: next).unary(RootDaemonCalls.setUp, Self.setup)
             kill(daemon, SIGTERM)
             #expect(bench.wait(for: daemon) == 0)
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             withExtendedLifetime(descriptors) {}
         }
     }
@@ -124,7 +124,7 @@ struct RootDaemonProgramTests {
             #expect(try bench.snapshot() != before)
             kill(daemon, SIGKILL)
             _ = bench.wait(for: daemon)
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             withExtendedLifetime(descriptors) {}
         }
     }
@@ -144,7 +144,7 @@ struct RootDaemonProgramTests {
             let left = try bench.snapshot()
             #expect(left.contains("lookup 2018") && left.contains("tel0"))
             let next = try bench.startDaemon()
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             kill(next, SIGTERM)
             _ = bench.wait(for: next)
             withExtendedLifetime(descriptors) {}
@@ -169,14 +169,14 @@ struct RootDaemonProgramTests {
             await #expect(throws: CallStatus.self) {
                 try await client.unary(RootDaemonCalls.updateRoutes, RouteUpdate(routes: ["10.0.0.0/16"]))
             }
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
             _ = try await client.unary(RootDaemonCalls.setUp, Self.setup)
             let other = try await CallClient(link: bench.connect())
             await #expect(throws: CallStatus.self) { try await other.unary(RootDaemonCalls.setUp, Self.setup) }
             await #expect(throws: CallStatus.self) { try await other.unary(RootDaemonCalls.quit, Empty()) }
             kill(daemon, SIGTERM)
             #expect(bench.wait(for: daemon) == 0)
-            #expect(try bench.difference(from: before) == [])
+            try bench.expectSame(as: before)
         }
     }
 }

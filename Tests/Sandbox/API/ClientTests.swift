@@ -2,6 +2,7 @@ import Cluster
 import NIOCore
 import NIOPosix
 import Sandbox
+import TestSupport
 import Testing
 
 /// Our own Kubernetes client against the server: HTTP/2, watches, and port-forward by WebSocket channels.

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// What kubectl 1.32, unmodified, can do with the server.

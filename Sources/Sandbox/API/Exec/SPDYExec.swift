@@ -4,7 +4,7 @@ import NIOCore
 /// `exec` and `attach` by SPDY/3.1 streams (`v4.channel.k8s.io`): one stream each for input, output, error output, size and `Status`.
 ///
 /// The process begins once the client has opened all streams that its request names.
-final class SPDYExec: ChannelInboundHandler {
+final class SPDYExec: ExecHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -13,9 +13,9 @@ final class SPDYExec: ChannelInboundHandler {
     private var reader = SPDYReader()
     /// Stream numbers by type.
     private var types: [String: UInt32] = [:]
-    private var streams: ExecStreams?
+    var streams: ExecStreams?
     private var size: [UInt8] = []
-    private var reading = true
+    var reading = true
 
     init(_ target: ExecTarget) { self.target = target }
 
@@ -103,26 +103,5 @@ final class SPDYExec: ChannelInboundHandler {
         context.flush()
         // The client closes once it has read everything; one that does not is not waited for.
         context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(10)) { context.close(promise: nil) }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) { self.balance(context) }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        self.streams?.setReading(context.channel.isWritable)
-    }
-
-    private func balance(_ context: ChannelHandlerContext) {
-        let wanted = self.streams?.isWritable ?? true
-        guard wanted != self.reading else { return }
-        self.reading = wanted
-        try? context.channel.syncOptions?.setOption(.autoRead, value: wanted)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.streams?.close()
-        self.streams = nil
-        context.fireChannelInactive()
     }
 }

@@ -5,17 +5,17 @@ import NIOCore
 ///
 /// 0 is standard input, 1 output, 2 error output, 3 the `Status` at the end, 4 the terminal's size; in version 5 a message on
 /// channel 255 closes the channel that it names.
-final class WebSocketExec: ChannelInboundHandler {
+final class WebSocketExec: ExecHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let target: ExecTarget
     private let closes: Bool
     private var reader = WebSocketReader()
-    private var streams: ExecStreams?
+    var streams: ExecStreams?
     private var channel: UInt8?
     private var size: [UInt8] = []
-    private var reading = true
+    var reading = true
 
     /// `closes` says whether the protocol has the close message.
     init(_ target: ExecTarget, closes: Bool) {
@@ -91,27 +91,5 @@ final class WebSocketExec: ChannelInboundHandler {
             if bytes.readInteger(as: UInt8.self) == 0 { self.streams?.closeInput() }
         default: break
         }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) { self.balance(context) }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        self.streams?.setReading(context.channel.isWritable)
-    }
-
-    /// Reads from the client only while the process takes what it sends.
-    private func balance(_ context: ChannelHandlerContext) {
-        let wanted = self.streams?.isWritable ?? true
-        guard wanted != self.reading else { return }
-        self.reading = wanted
-        try? context.channel.syncOptions?.setOption(.autoRead, value: wanted)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.streams?.close()
-        self.streams = nil
-        context.fireChannelInactive()
     }
 }

@@ -1,11 +1,11 @@
-import TLS
+package import TLS
 
 /// Contexts of two sides that trust each other; the server is `server.test`.
-struct TestTLS {
-    let client: TLSContext
-    let server: TLSContext
+package struct TestTLS {
+    package let client: TLSContext
+    package let server: TLSContext
 
-    init(client: [String], server: [String]) throws {
+    package init(client: [String], server: [String]) throws {
         let authority = try CertificateAuthority(commonName: "test authority")
         let identity = try authority.issue(commonName: "server", dnsNames: ["server.test"])
         self.client = try .client(trust: .authorities(pem: authority.certificatePEM), identity: nil, alpn: client)

@@ -1,5 +1,5 @@
 /// Runs an operation, but not for longer than a time.
-func within<T: Sendable>(
+package func within<T: Sendable>(
     _ time: Duration = .seconds(30),
     _ operation: @escaping @Sendable () async throws -> T
 ) async throws -> T {
@@ -15,4 +15,4 @@ func within<T: Sendable>(
     }
 }
 
-struct DeadlineExceeded: Error {}
+package struct DeadlineExceeded: Error {}

@@ -1,16 +1,16 @@
-import HTTP2
-import NIOCore
+package import HTTP2
+package import NIOCore
 import NIOPosix
-import TLS
+package import TLS
 
 /// Two links joined over loopback: `dialler` called, `listener` answered.
-struct LinkPair: Sendable {
-    let dialler: Link
-    let listener: Link
+package struct LinkPair: Sendable {
+    package let dialler: Link
+    package let listener: Link
     private let socket: any Channel
 
     /// Joins two links; without `tls` in the clear, the dialler as client.
-    static func connect(
+    package static func connect(
         tls: (dialler: TLSContext, listener: TLSContext)? = nil,
         dialler: LinkConfiguration = LinkConfiguration(),
         listener: LinkConfiguration = LinkConfiguration(),
@@ -58,7 +58,7 @@ struct LinkPair: Sendable {
     }
 
     /// Ends both links and the listening socket.
-    func close() async {
+    package func close() async {
         for link in [self.dialler, self.listener] { try? await link.eventLoop.submit { link.close() }.get() }
         try? await self.socket.close()
     }
