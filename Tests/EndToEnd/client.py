@@ -51,6 +51,27 @@ def udp(host, port, size="1200"):
     return {"same": False, "attempts": 3}
 
 
+def steady(host, port, seconds):
+    """Says something ten times a second over one connection to an echo port, and compares what comes back."""
+    end, count = time.monotonic() + float(seconds), 0
+    with connect(host, port) as connection:
+        connection.settimeout(20)
+        while time.monotonic() < end:
+            word = b"%015d\n" % count
+            connection.sendall(word)
+            got = b""
+            while len(got) < len(word):
+                chunk = connection.recv(len(word) - len(got))
+                if not chunk:
+                    return {"same": False, "count": count, "got": got.decode()}
+                got += chunk
+            if got != word:
+                return {"same": False, "count": count, "got": got.decode()}
+            count += 1
+            time.sleep(0.1)
+    return {"same": True, "count": count}
+
+
 def refused(host, port, seconds="5"):
     """How `connect` to a port ends."""
     began = time.monotonic()
@@ -210,7 +231,9 @@ def serve():
 
 CHECKS = {
     function.__name__: function
-    for function in (tcp, udp, refused, halfclose, upload, download, parallel, resolve, get, posts, tls, query)
+    for function in (
+        tcp, udp, steady, refused, halfclose, upload, download, parallel, resolve, get, posts, tls, query,
+    )
 }
 
 if __name__ == "__main__":

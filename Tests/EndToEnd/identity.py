@@ -2,11 +2,14 @@
 
 import json
 import os
+import threading
 
+from intercept import answered_by, ask, start_handler
 from lab import ROOT, Failure, wait_until
 from modes import Mode, expect
 
 MODE = "TELEPRESENCE_AUTHENTICATION_MODE"
+LIFETIME = "TELEPRESENCE_CERTIFICATE_LIFETIME"
 
 
 def developer(lab, name):
@@ -44,11 +47,11 @@ def audit(lab):
     return [line for line in text.splitlines() if "decision=" in line]
 
 
-def set_mode(lab, mode):
-    """Has the manager run in another authentication mode; None is the default."""
+def set_manager(lab, name, value):
+    """Has the manager run with another value of an environment variable; None is the default."""
     env = lab.kubectl("-n", "ambassador", "get", "deployment", "traffic-manager", "-o", "json").ok().json()
     env = env["spec"]["template"]["spec"]["containers"][0]["env"]
-    env = [one for one in env if one["name"] != MODE] + ([{"name": MODE, "value": mode}] if mode else [])
+    env = [one for one in env if one["name"] != name] + ([{"name": name, "value": value}] if value else [])
     patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/env", "value": env}]
     words = ["patch", "deployment", "traffic-manager", "--type=json", "-p", json.dumps(patch)]
     lab.kubectl("-n", "ambassador", *words).ok()
@@ -129,7 +132,7 @@ def scenario_permissive(lab):
     """In permissive mode a missing right is logged and tolerated."""
     kubeconfig, _ = developer(lab, "guest")
     mode = Mode(lab, False)
-    set_mode(lab, "permissive")
+    set_manager(lab, MODE, "permissive")
     try:
         mode.tp("connect", "--kubeconfig", kubeconfig).ok()
         mode.tp("intercept", "backend", "--port", "8080").ok()
@@ -139,4 +142,32 @@ def scenario_permissive(lab):
     finally:
         mode.quit()
         forget(lab, "guest")
-        set_mode(lab, None)
+        set_manager(lab, MODE, None)
+
+
+def scenario_certificates_renewed(lab):
+    """Certificates of ten seconds are renewed on live links: a connection outlasts three, and so does an intercept."""
+    set_manager(lab, LIFETIME, "10")
+    try:
+        with Mode(lab, False) as mode:
+            handler = start_handler(lab, mode, 8090)
+            mode.tp("intercept", "backend", "--port", "8090").ok()
+            answered_by(lab, mode, "workstation")
+            seen = {}
+            steady = threading.Thread(target=lambda: seen.update(mode.check("steady", "echo.default", "7000", "25")))
+            steady.start()
+            answers = []
+            while steady.is_alive():
+                answers.append(ask(lab, mode))
+                steady.join(1)
+            expect(seen.get("same") and seen["count"] > 100, f"the connection: {seen}")
+            other = [one for one in answers if "workstation" not in one]
+            expect(not other, f"{len(other)} of {len(answers)} requests were not answered by the workstation: {other[:1]}")
+            proofs = [one for one in audit(lab) if "action=identify" in one and "decision=allowed" in one]
+            for who in ("principal=user", "principal=the agent"):
+                # The first time at the link's beginning, then for each renewal.
+                count = sum(who in one for one in proofs)
+                expect(count >= 3, f"{count} proofs of {who} in {proofs}")
+            handler.kill()
+    finally:
+        set_manager(lab, LIFETIME, None)
