@@ -226,7 +226,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["CommandLine", "Message"],
+            dependencies: ["TestSupport", "CommandLine", "Message"],
             path: "Tests/CommandLine",
             swiftSettings: settings
         ),

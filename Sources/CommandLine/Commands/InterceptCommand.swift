@@ -42,8 +42,14 @@ package struct InterceptCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "The namespace. Default: the connection's.")
     var namespace: String?
 
-    @Option(name: [.short, .long], help: "Write the container's environment to this file, as KEY=VALUE lines.")
+    @Option(name: [.short, .long], help: "Write the container's environment to this file.")
     var envFile: String?
+
+    @Option(name: [.customShort("j"), .long], help: "Write the container's environment to this file, as a JSON object.")
+    var envJson: String?
+
+    @Option(help: "How --env-file is written.")
+    var envSyntax = EnvironmentSyntax(.docker)
 
     @Argument(parsing: .postTerminator, help: "A command that answers the requests.")
     var command: [String] = []
@@ -54,7 +60,7 @@ package struct InterceptCommand: AsyncParsableCommand {
         try await global.run { terminal in
             let spec = try specification()
             // A file that cannot be written must be known before anything is changed in the cluster.
-            if let envFile { try EnvironmentFile.check(envFile) }
+            for (path, option, _) in environmentFiles { try EnvironmentFile.check(path, option: option) }
             let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
             let interrupted = Interruption()
             let attachment = try await interrupted.unless {
@@ -65,6 +71,12 @@ package struct InterceptCommand: AsyncParsableCommand {
             terminal.clear()
             try await use(attachment, client, terminal)
         }
+    }
+
+    /// The files that the environment goes to, each with the option that named it.
+    private var environmentFiles: [(path: String, option: String, syntax: EnvironmentSyntax)] {
+        [(envFile, "--env-file", envSyntax), (envJson, "--env-json", EnvironmentSyntax(.json))]
+            .compactMap { path, option, syntax in path.map { ($0, option, syntax) } }
     }
 
     private func specification() throws -> AttachmentSpec {
@@ -82,7 +94,9 @@ package struct InterceptCommand: AsyncParsableCommand {
     private func use(_ attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async throws {
         do {
             let variables = EnvironmentFile.variables(of: attachment)
-            if let envFile { try EnvironmentFile.write(variables, to: envFile) }
+            for (path, option, syntax) in environmentFiles {
+                try EnvironmentFile.write(variables, to: path, syntax, option: option)
+            }
             if command.isEmpty {
                 try report(attachment, terminal)
                 await client.close()

@@ -14,34 +14,28 @@ package enum EnvironmentFile {
     }
 
     /// Refuses a path that cannot be written.
-    package static func check(_ path: String) throws {
+    ///
+    /// - Parameter option: which option named it.
+    package static func check(_ path: String, option: String) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let writable = access(path, F_OK) == 0 ? access(path, W_OK) == 0 : access(directory, W_OK) == 0
-        guard writable else {
-            throw CommandError("--env-file \(path) cannot be written: \(String(cString: strerror(errno)))")
-        }
+        guard writable else { throw refusal(path, option) }
     }
 
-    /// Writes `KEY=VALUE` lines, sorted, readable by the owner only: environments carry secrets.
-    ///
-    /// The format is docker's, which has no way to write a line break: such a value is put in double quotes with
-    /// its line breaks as `\n`.
-    package static func write(_ variables: [String: String], to path: String) throws {
-        let lines = variables.sorted { $0.key < $1.key }.map { "\($0.key)=\(quoted($0.value))\n" }
+    /// Writes variables to a file that only its owner can read: environments carry secrets.
+    package static func write(
+        _ variables: [String: String],
+        to path: String,
+        _ syntax: EnvironmentSyntax,
+        option: String
+    ) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        guard descriptor >= 0 else {
-            throw CommandError("--env-file \(path) cannot be written: \(String(cString: strerror(errno)))")
-        }
+        guard descriptor >= 0 else { throw refusal(path, option) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try file.write(contentsOf: Data(lines.joined().utf8))
+        try file.write(contentsOf: Data(try syntax.text(variables).utf8))
     }
 
-    static func quoted(_ value: String) -> String {
-        guard value.contains(where: \.isNewline) else { return value }
-        let escaped = value.replacingOccurrences(of: "\\", with: "\\\\")
-            .replacingOccurrences(of: "\"", with: "\\\"")
-            .replacingOccurrences(of: "\r", with: "\\r")
-            .replacingOccurrences(of: "\n", with: "\\n")
-        return "\"\(escaped)\""
+    private static func refusal(_ path: String, _ option: String) -> CommandError {
+        CommandError("\(option) \(path) cannot be written: \(String(cString: strerror(errno)))")
     }
 }
