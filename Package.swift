@@ -226,7 +226,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["TestSupport", "CommandLine", "Message"],
+            dependencies: ["TestSupport", "CommandLine", "Message", arguments],
             path: "Tests/CommandLine",
             swiftSettings: settings
         ),

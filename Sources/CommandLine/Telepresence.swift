@@ -17,7 +17,7 @@ package struct Telepresence: AsyncParsableCommand {
             ConnectCommand.self, StatusCommand.self, ListCommand.self, InterceptCommand.self, LeaveCommand.self,
             ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
             InstallCommand.self, UpgradeCommand.self, UninstallCommand.self, LintCommand.self, HelmCommand.self,
-            LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self,
+            LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self, CompletionCommand.self,
         ]
     )
 
