@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "CommandLine",
             dependencies: [
-                "Call", "Message", "HTTP2", "Kernel", "Installation", arguments, nioCore, nioPosix, logging,
+                "Call", "Message", "HTTP2", "Kernel", "Installation", arguments, yams, nioCore, nioPosix, logging,
             ],
             swiftSettings: settings
         ),
@@ -226,7 +226,7 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["TestSupport", "CommandLine", "Message", arguments],
+            dependencies: ["TestSupport", "CommandLine", "Message", arguments, yams],
             path: "Tests/CommandLine",
             swiftSettings: settings
         ),

@@ -2,7 +2,7 @@ package import ArgumentParser
 
 /// The options that every command has.
 package struct GlobalOptions: ParsableArguments {
-    @Option(help: "How results are printed: default, json or json-stream.")
+    @Option(help: "How results are printed.")
     package var format: OutputFormat = .default
 
     @Option(help: ArgumentHelp("The connection to use, by its name, where there are several.", valueName: "name"))

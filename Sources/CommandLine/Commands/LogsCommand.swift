@@ -34,7 +34,7 @@ package struct LogsCommand: AsyncParsableCommand {
             try await line.logs(request) { entry in
                 terminal.result(
                     global.format.isStructured
-                        ? try OutputFormat.jsonStream.encode(LogLineOutput(entry)) : entry.display
+                        ? try global.format.encodeNext(LogLineOutput(entry)) : entry.display
                 )
             }
             await line.close()

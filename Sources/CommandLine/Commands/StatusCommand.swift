@@ -54,7 +54,7 @@ package struct StatusCommand: AsyncParsableCommand {
         try await line.watch(once: false) { report in
             state.apply(report)
             if global.format.isStructured {
-                terminal.result(try OutputFormat.jsonStream.encode(StatusReportOutput(report)))
+                terminal.result(try global.format.encodeNext(StatusReportOutput(report)))
             } else if terminal.isScreen {
                 if !report.more { terminal.screen(StatusText.lines(state)) }
             } else {

@@ -47,7 +47,7 @@ struct Layer: Sendable, CustomTestStringConvertible {
         Layer(
             "CommandLine",
             own: ["Call", "Message", "HTTP2", "Kernel", "Installation"],
-            foreign: ["NIOCore", "NIOPosix", "ArgumentParser", "Logging"]
+            foreign: ["Yams", "NIOCore", "NIOPosix", "ArgumentParser", "Logging"]
         ),
         Layer(
             "Sandbox",
