@@ -45,7 +45,7 @@ package struct InterceptCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "Write the container's environment to this file.")
     var envFile: String?
 
-    @Option(name: [.customShort("j"), .long], help: "Write the container's environment to this file, as a JSON object.")
+    @Option(name: [.customShort("j"), .long], help: "Write it to this file as a JSON object.")
     var envJson: String?
 
     @Option(help: "How --env-file is written.")

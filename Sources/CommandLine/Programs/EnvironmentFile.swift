@@ -13,9 +13,7 @@ package enum EnvironmentFile {
         return variables
     }
 
-    /// Refuses a path that cannot be written.
-    ///
-    /// - Parameter option: which option named it.
+    /// Refuses a path that cannot be written; `option` is the one that named it.
     package static func check(_ path: String, option: String) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let writable = access(path, F_OK) == 0 ? access(path, W_OK) == 0 : access(directory, W_OK) == 0
