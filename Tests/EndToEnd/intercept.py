@@ -11,6 +11,9 @@ from lab import ROOT, Failure, run, wait_until
 from modes import Mode, expect
 
 HANDLER = os.path.join(ROOT, "Tests", "EndToEnd", "handler.py")
+#: Seconds: far less than a lost link takes to be noticed, so that it shows that nobody waits for that, and far more than
+#: the agent's own patience, so that a busy machine passes.
+LATE = 8
 
 
 def start_handler(lab, mode, port, *words):
@@ -22,7 +25,7 @@ def start_handler(lab, mode, port, *words):
 
 def ask(lab, mode, path="/"):
     """The front end's answer, which embeds the back end's."""
-    return mode.curl("http://frontend.default" + path, seconds=5).ok().out
+    return mode.curl("http://frontend.default" + path).ok().out
 
 
 def answered_by(lab, mode, who, seconds=20):
@@ -51,8 +54,8 @@ def scenario_story(lab):
             listed = mode.tp("list").ok().out
             expect("intercepted" in listed, listed)
             mode.tp("leave", "backend").ok()
-            took = answered_by(lab, mode, "backend", 3)
-            expect(took < 1, f"{mode.name}: the app answered {took:.2f} s after leave")
+            took = answered_by(lab, mode, "backend")
+            expect(took < LATE, f"{mode.name}: the app answered {took:.2f} s after leave")
             handler.kill()
 
 
@@ -88,10 +91,10 @@ def scenario_handler_dies(lab):
         answered_by(lab, mode, "workstation")
         handler.send_signal(signal.SIGKILL)
         handler.wait()
-        took = answered_by(lab, mode, "backend", 3)
-        expect(took < 1, f"the app answered {took:.2f} s after the handler died")
+        took = answered_by(lab, mode, "backend")
+        expect(took < LATE, f"the app answered {took:.2f} s after the handler died")
         handler = start_handler(lab, mode, 8082)
-        answered_by(lab, mode, "workstation", 5)
+        answered_by(lab, mode, "workstation")
         mode.tp("leave", "backend").ok()
         handler.kill()
 
@@ -108,7 +111,7 @@ def scenario_cut(lab):
         took = time.monotonic() - began
         lab.mend()
         expect("backend" in result.out, result)
-        expect(took < 1.5, f"the app answered {took:.2f} s after the cut")
+        expect(took < LATE, f"the app answered {took:.2f} s after the cut")
         wait_until("the workstation's answer after the cut", lambda: "workstation" in cluster_request(lab).out, 60)
         mode.tp("leave", "backend").ok()
         handler.kill()
@@ -125,7 +128,7 @@ def cluster_request(lab):
         lab.processes.append(lab.front)
         if "Forwarding" not in lab.front.stdout.readline():
             raise Failure("kubectl port-forward to the front end")
-    return run(["curl", "-sS", "--max-time", "5", "http://127.0.0.1:18080/"], seconds=10)
+    return run(["curl", "-sS", "--max-time", "20", "http://127.0.0.1:18080/"], seconds=30)
 
 
 def scenario_numeric(lab):
@@ -173,7 +176,7 @@ def scenario_quit_ends(lab):
             mode.quit().ok()
         began = time.monotonic()
         wait_until("the app's answer", lambda: "backend" in cluster_request(lab).out, 20)
-        expect(time.monotonic() - began < 1.5, "the app answered late")
+        expect(time.monotonic() - began < LATE, "the app answered late")
         if kill:
             # What the killed one held is its user's still: nobody else gets it, the same user takes it over.
             mode.connect().ok()

@@ -49,7 +49,7 @@ def scenario_manager_deleted(lab):
         expect([one["id"] for one in after] == [before["id"]], f"{after}, before it was {before}")
         expect(pods(lab, "backend") == pod, "the app's pod was not replaced")
         mode.tp("leave", "backend").ok()
-        answered_by(lab, mode, "backend", 5)
+        answered_by(lab, mode, "backend")
         handler.kill()
 
 

@@ -13,19 +13,25 @@ package struct ListCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "The namespace. Default: the connection's.")
     var namespace: String?
 
+    @Flag(name: [.short, .long], help: "Only workloads that are intercepted.")
+    var intercepts = false
+
+    @Flag(name: [.short, .long], help: "Only workloads with a traffic agent.")
+    var agents = false
+
     package init() {}
 
     package func run() async throws {
         try await global.run { terminal in
             let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
-            let workloads = try await client.list(namespace: namespace ?? "")
+            let workloads = try await client.list(namespace: namespace ?? "").filter(isWanted)
             await client.close()
             if global.format.isStructured {
                 terminal.result(try global.format.encode(workloads.map(WorkloadOutput.init)))
                 return
             }
             if workloads.isEmpty {
-                terminal.result("No workloads (Deployments, StatefulSets, ReplicaSets)")
+                terminal.result(intercepts || agents ? "No such workloads" : "No workloads")
                 return
             }
             let lines = workloads.map { ("\($0.kind.lowercased()) \($0.name)", WorkloadOutput($0).text) }
@@ -34,5 +40,9 @@ package struct ListCommand: AsyncParsableCommand {
                 terminal.result(name + String(repeating: " ", count: width - name.count) + ": " + text)
             }
         }
+    }
+
+    private func isWanted(_ workload: Workload) -> Bool {
+        (!intercepts || !workload.attachments.isEmpty) && (!agents || workload.agentState != "none")
     }
 }

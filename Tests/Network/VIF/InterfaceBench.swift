@@ -85,13 +85,13 @@ struct InterfaceBench: Sendable {
         )
     }
 
-    func connect(_ text: String, timeout: CInt = 5000) throws -> Descriptor {
+    func connect(_ text: String, timeout: CInt = 20_000) throws -> Descriptor {
         guard let endpoint = InternetEndpoint(text) else { throw SystemError("parse", text, code: EINVAL) }
         return try namespace.connectTCP(endpoint, timeoutMilliseconds: timeout)
     }
 
     /// The errno of a connect that fails; 0 when it succeeds.
-    func failure(_ text: String, timeout: CInt = 5000) throws -> CInt {
+    func failure(_ text: String, timeout: CInt = 20_000) throws -> CInt {
         do {
             let socket = try connect(text, timeout: timeout)
             // What a test that expected a failure will want to know.

@@ -139,7 +139,7 @@ struct VirtualInterfaceTests {
             let socket = try bench.namespace.connectUDP(try #require(InternetEndpoint(destination)))
             var byte: UInt8 = 1
             #expect(send(socket.rawValue, &byte, 1, 0) == 1)
-            #expect(try Sockets.wait(socket, CInt(POLLIN), 5000))
+            #expect(try Sockets.wait(socket, CInt(POLLIN), 20_000))
             #expect(recv(socket.rawValue, &byte, 1, 0) == -1 && errno == ECONNREFUSED)
         }
     }

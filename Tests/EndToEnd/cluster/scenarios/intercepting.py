@@ -314,6 +314,10 @@ def scenario_json(t):
     listed = {one["name"]: one for one in c.tp("list", "--format", "json").ok().json()}
     expect([one["id"] for one in listed[app.name]["attachments"]] == [made["id"]], listed[app.name])
     expect("intercepted" in c.tp("list").ok().out, "list as text")
+    other = t.app("other")
+    for flag, wanted in (("--intercepts", {app.name}), ("--agents", {app.name}), (None, {app.name, other.name})):
+        names = {one["name"] for one in c.tp("list", *[flag] if flag else [], "--format", "json").ok().json()}
+        expect(names & {app.name, other.name} == wanted, f"list {flag}: {names}")
 
 
 def scenario_own_name(t):
