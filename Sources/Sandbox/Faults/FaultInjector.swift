@@ -8,6 +8,7 @@ package final class FaultInjector: Sendable {
     private struct State {
         var plan = FaultPlan()
         var watches: [Int: AsyncStream<ByteBuffer>.Continuation] = [:]
+        var forwards: [Int: (pod: String, channel: any Channel)] = [:]
         var next = 0
     }
 
@@ -53,6 +54,24 @@ package final class FaultInjector: Sendable {
             state.watches[state.next] = watch
             return state.next
         }
+    }
+
+    /// Notes a port-forward that is open, so that it can be cut.
+    func add(forward channel: any Channel, to pod: String) {
+        let number = self.state.withLock { state in
+            state.next += 1
+            state.forwards[state.next] = (pod, channel)
+            return state.next
+        }
+        channel.closeFuture.whenComplete { [weak self] _ in
+            _ = self?.state.withLock { $0.forwards.removeValue(forKey: number) }
+        }
+    }
+
+    /// Ends the port-forwards that are open to pods which no port-forward is to lead to.
+    func sever() {
+        let open = self.state.withLock { state in state.forwards.values.filter { state.plan.severs($0.pod) } }
+        for forward in open { forward.channel.close(promise: nil) }
     }
 
     /// Forgets a watch that has ended.

@@ -27,11 +27,22 @@ package struct FaultPlan: Sendable, Equatable, CustomStringConvertible {
     /// Which pods lose packets, as `NAMESPACE/NAME` or the beginning of it; all when empty.
     package var pods: [String] = []
 
+    /// Ways of port-forwarding that are refused, as by a proxy that does not know them: names of ``forwardWays``.
+    package var refusedWays: [String] = []
+    /// Pods that no port-forward leads to, as `NAMESPACE/NAME` or the beginning of it.
+    package var severed: [String] = []
+
+    /// The ways of port-forwarding that there are.
+    package static let forwardWays = ["v4.channel.k8s.io", "SPDY/3.1+portforward.k8s.io", "SPDY/3.1"]
+
     /// A plan in which nothing goes wrong.
     package init() {}
 
     /// Whether the API's requests are disturbed at all.
     var disturbsRequests: Bool { self.throttle > 0 || self.errors > 0 || self.delay > 0 }
+
+    /// Whether no port-forward leads to a pod, given as `NAMESPACE/NAME`.
+    func severs(_ pod: String) -> Bool { self.severed.contains { pod.hasPrefix($0) } }
 
     /// Reads a plan; what is missing is as in an empty one.
     package init(_ value: JSONValue) {
@@ -46,6 +57,8 @@ package struct FaultPlan: Sendable, Equatable, CustomStringConvertible {
         self.tokenLifetime = value["tokenLifetime"]?.int ?? 0
         self.podLoss = value["podLoss"]?.double ?? 0
         self.pods = value["pods"]?.stringArray ?? []
+        self.refusedWays = value["refusedWays"]?.stringArray ?? []
+        self.severed = value["severed"]?.stringArray ?? []
     }
 
     /// As JSON text.
@@ -60,6 +73,8 @@ package struct FaultPlan: Sendable, Equatable, CustomStringConvertible {
             "watchSeconds": .integer(Int64(self.watchSeconds)),
             "forwardDelay": .integer(Int64(self.forwardDelay)), "tokenLifetime": .integer(Int64(self.tokenLifetime)),
             "podLoss": .number(self.podLoss), "pods": .array(self.pods.map { .string($0) }),
+            "refusedWays": .array(self.refusedWays.map { .string($0) }),
+            "severed": .array(self.severed.map { .string($0) }),
         ]
     }
 }

@@ -24,6 +24,7 @@ actor ClusterFaults {
     func obey(_ order: FaultOrder) async {
         let before = self.injector.plan
         self.injector.plan = order.plan
+        self.injector.sever()
         self.api.tokens.bound(lifetime: order.plan.tokenLifetime > 0 ? Int64(order.plan.tokenLifetime) : nil)
         if before.tokenLifetime != order.plan.tokenLifetime { await self.kubelet.refreshTokens() }
         await self.loseNow()

@@ -13,6 +13,8 @@ import Testing
         order.plan.only = ["system:serviceaccount:a:b", "kubectl"]
         order.plan.podLoss = 1
         order.plan.pods = ["default/web"]
+        order.plan.refusedWays = ["SPDY/3.1"]
+        order.plan.severed = ["default/web"]
         (order.plan.errorCode, order.plan.watchSeconds, order.plan.tokenLifetime) = (503, 4, 9)
         order.actions = FaultOrder.Action.allCases
         order.downtime = 20

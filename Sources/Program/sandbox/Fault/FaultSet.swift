@@ -42,6 +42,20 @@ struct FaultSet: AsyncParsableCommand {
         )
     )
     var pod: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Refuse port-forwards by this way (\(FaultPlan.forwardWays.joined(separator: ", "))); may be repeated.",
+            valueName: "protocol"
+        )
+    )
+    var refuseForward: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "End port-forwards to pods whose NAMESPACE/NAME begins so and refuse new ones; may be repeated.",
+            valueName: "namespace/name"
+        )
+    )
+    var sever: [String] = []
     @Flag(help: "End every open watch now.")
     var cutWatches = false
     @Flag(help: "Make every service account token issued so far invalid now; pods' volumes get new ones.")
@@ -60,6 +74,10 @@ struct FaultSet: AsyncParsableCommand {
         }
         if let errorCode, !(400...599).contains(errorCode) {
             throw ValidationError("--error-code \(errorCode): expected a status between 400 and 599")
+        }
+        if let way = refuseForward.first(where: { !FaultPlan.forwardWays.contains($0) }) {
+            let ways = FaultPlan.forwardWays.joined(separator: ", ")
+            throw ValidationError("--refuse-forward \(way): expected one of \(ways)")
         }
         let numbers = [
             ("--retry-after", retryAfter), ("--delay", delay), ("--watch-seconds", watchSeconds),
@@ -85,6 +103,8 @@ struct FaultSet: AsyncParsableCommand {
             if let tokenLifetime { order.plan.tokenLifetime = tokenLifetime }
             if let podLoss { order.plan.podLoss = podLoss }
             if !pod.isEmpty { order.plan.pods = pod }
+            if !refuseForward.isEmpty { order.plan.refusedWays = refuseForward }
+            if !sever.isEmpty { order.plan.severed = sever }
             if cutWatches { order.actions.append(.cutWatches) }
             if expireTokens { order.actions.append(.expireTokens) }
             if restartAPI { order.actions.append(.restartAPI) }

@@ -11,6 +11,7 @@ struct ExecUpgrade: ConnectionUpgrade {
     }
 
     let headers: [(String, String)]
+    var forwardTarget: String? { nil }
     private let transport: Transport
     private let target: ExecTarget
 

@@ -194,6 +194,7 @@ final class HTTP1Connection: ChannelInboundHandler, RemovableChannelHandler {
         for (name, value) in accepted.headers { response.headers.add(name: name, value: value) }
         context.write(self.wrapOutboundOut(.head(response)), promise: nil)
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+        if let pod = accepted.forwardTarget { self.server.faults.add(forward: context.channel, to: pod) }
         do {
             let pipeline = context.pipeline.syncOperations
             // First, because the new handlers may write as soon as they are added.

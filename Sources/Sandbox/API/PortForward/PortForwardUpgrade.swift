@@ -21,14 +21,25 @@ struct PortForwardUpgrade: ConnectionUpgrade {
     /// Checks a request; what is wrong with it is answered as Kubernetes does.
     init(_ request: APIRequest, server: APIServer) throws(StatusError) {
         (self.namespace, self.pod) = try server.portForward(request)
+        let plan = server.faults.plan
+        if plan.severs("\(self.namespace)/\(self.pod)") {
+            throw StatusError(
+                code: 503,
+                reason: "ServiceUnavailable",
+                message: "error dialing backend: a fault was asked for: sandbox fault --sever"
+            )
+        }
         let offer = try UpgradeOffer(request)
         switch offer.kind {
         case .spdy:
+            // What does not know it passes a plain request on.
+            guard !plan.refusedWays.contains("SPDY/3.1") else { throw .badRequest("Upgrade request required") }
             self.transport = .spdy
             self.headers = offer.answer(try offer.choose(["portforward.k8s.io"]))
         case .webSocket:
             let tunnel = "SPDY/3.1+portforward.k8s.io"
-            let chosen = try offer.choose([tunnel, "v4.channel.k8s.io"])
+            let known = [tunnel, "v4.channel.k8s.io"].filter { !plan.refusedWays.contains($0) }
+            let chosen = try offer.choose(known)
             if chosen == tunnel {
                 self.transport = .tunnelledSPDY
             } else {
@@ -43,6 +54,9 @@ struct PortForwardUpgrade: ConnectionUpgrade {
             self.headers = offer.answer(chosen)
         }
     }
+
+    /// The pod.
+    var forwardTarget: String? { "\(self.namespace)/\(self.pod)" }
 
     /// The handlers that take the connection over, from below.
     func makeHandlers(access: NodeAccess) -> [any ChannelHandler] {
