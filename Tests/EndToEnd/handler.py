@@ -26,5 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
+    def handle_error(self, *arguments):
+        """A connection that breaks is its caller's affair."""
+
 
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

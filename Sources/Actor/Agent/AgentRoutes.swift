@@ -57,6 +57,9 @@ package struct AgentRoutes {
         known = Set(ports)
     }
 
+    /// The sessions that have an attachment here.
+    package var sessions: Set<String> { Set(held.values.flatMap { $0.targets.values.map(\.sessionID) }) }
+
     /// Where a new connection to `port` goes.
     package func route(_ port: Port) -> Route {
         guard let id = owners[port], let attachment = held[id], !attachment.suspect,

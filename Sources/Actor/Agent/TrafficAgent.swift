@@ -30,6 +30,9 @@ package actor TrafficAgent {
         routes.route(port)
     }
 
+    /// The sessions that have an attachment here: only these may link directly.
+    package var sessions: Set<String> { routes.sessions }
+
     /// A message of the manager; returns the answer, if one is due.
     package func take(_ message: ManagerMessage) -> ParticipantMessage? {
         guard case .attachmentChange(let change) = message else { return nil }

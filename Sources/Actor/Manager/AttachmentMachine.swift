@@ -64,6 +64,9 @@ package struct AttachmentMachine: Sendable {
         var agents: [String: AgentHello] = [:]
     }
 
+    /// A direct link is a port-forward: of a workload with more pods some go through the manager.
+    static let maximumPlaces = 32
+
     private var entries: [String: Entry] = [:]
     private var places: [WorkloadKey: Place] = [:]
     private var holders: [String: Set<String>] = [:]
@@ -209,6 +212,7 @@ package struct AttachmentMachine: Sendable {
             let change = AttachmentChange(attachment: entry.attachment, removed: true).forAgent
             notices += entry.answers.keys.sorted().map { Notice($0, change) }
             entry.answers = [:]
+            entry.attachment.agents = []
             entry.attachment.state = .waiting
             entry.attachment.message = "the workstation is away"
             entries[id] = entry
@@ -316,6 +320,7 @@ package struct AttachmentMachine: Sendable {
         guard entry.engaged, !entry.away else { return [] }
         let before = entry.attachment
         if let update { entry.attachment = update }
+        entry.attachment.agents = linkPlaces(entry)
         let answers = entry.answers.values
         if answers.contains(.active) {
             entry.attachment.state = .active
@@ -334,6 +339,16 @@ package struct AttachmentMachine: Sendable {
         entries[id] = entry
         guard entry.announced, entry.attachment != before else { return [] }
         return [Notice(entry.attachment.sessionID, AttachmentChange(attachment: entry.attachment))]
+    }
+
+    /// Where the agents that serve an attachment take direct links.
+    private func linkPlaces(_ entry: Entry) -> [AgentPlace] {
+        let hellos = places[entry.workload]?.agents ?? [:]
+        let serving = entry.answers.compactMap { session, answer -> AgentPlace? in
+            guard answer == .active, let hello = hellos[session], hello.linkPort > 0 else { return nil }
+            return AgentPlace(podName: hello.podName, linkPort: hello.linkPort)
+        }
+        return Array(serving.sorted { $0.podName < $1.podName }.prefix(Self.maximumPlaces))
     }
 
     private static func refusal(
@@ -356,6 +371,7 @@ extension AttachmentChange {
     fileprivate var forAgent: AttachmentChange {
         var change = self
         change.attachment.environment = [:]
+        change.attachment.agents = []
         change.attachment.state = .active
         change.attachment.message = ""
         return change

@@ -114,6 +114,7 @@ package actor UserDaemon {
         status.attachments = attachments.values.sorted { $0.spec.name < $1.spec.name }
         status.error = lastError
         status.links = links
+        status.ways = await network.ways(status.attachments)
         return status
     }
 

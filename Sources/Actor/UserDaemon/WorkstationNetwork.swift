@@ -17,6 +17,8 @@ package protocol WorkstationNetwork: Sendable {
     func update(_ cluster: ClusterInfo) async
     /// Says which local targets the attachments may reach.
     func serve(_ attachments: [Attachment]) async
+    /// Which way the traffic of each attachment takes.
+    func ways(_ attachments: [Attachment]) async -> [AttachmentWay]
     /// The root daemon's state, where one is in use.
     func rootStatus() async -> RootStatus?
     /// Undoes everything.

@@ -27,9 +27,15 @@ package struct AttachmentOutput: Encodable, Equatable {
     var podName: String
     var podIp: String
     var ports: [Port]
+    /// `direct`, `manager` or `mixed`; nil where nobody has asked.
+    var traffic: String?
+    /// Why it is not direct everywhere.
+    var trafficReason: String?
 
-    package init(_ attachment: Attachment) {
+    package init(_ attachment: Attachment, way: AttachmentWay? = nil) {
         id = attachment.id
+        traffic = way?.way
+        trafficReason = way.flatMap { $0.reason.isEmpty ? nil : $0.reason }
         name = attachment.spec.name
         kind = "\(attachment.spec.kind)"
         workload = attachment.spec.workload
@@ -66,6 +72,10 @@ package struct AttachmentOutput: Encodable, Equatable {
                 "   Intercepting  : \(service)container port \(port.containerPort)/\(port.protocol)"
                     + " -> \(port.localAddress):\(port.localPort)"
             )
+        }
+        if let traffic {
+            let way = ["manager": "through the manager", "mixed": "partly direct"][traffic] ?? traffic
+            lines.append("   Traffic       : \(way)\(trafficReason.map { " (\($0))" } ?? "")")
         }
         return lines.joined(separator: "\n")
     }

@@ -57,7 +57,9 @@ package struct StatusOutput: Encodable, Equatable {
             )
         }
         connection = status.connection.map(ConnectionOutput.init)
-        attachments = status.attachments.map(AttachmentOutput.init)
+        attachments = status.attachments.map { attachment in
+            AttachmentOutput(attachment, way: status.ways.first { $0.attachmentID == attachment.id })
+        }
         links = status.links.map { StatusReportOutput.Link($0) }
         linkLines = status.links.map(StatusText.link)
     }

@@ -19,7 +19,7 @@ package struct WorkloadOutput: Encodable, Equatable {
         notInterceptable = workload.notInterceptable.isEmpty ? nil : workload.notInterceptable
         replicas = workload.replicas
         ready = workload.ready
-        attachments = workload.attachments.map(AttachmentOutput.init)
+        attachments = workload.attachments.map { AttachmentOutput($0) }
     }
 
     package var text: String {

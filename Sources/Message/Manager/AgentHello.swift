@@ -14,6 +14,8 @@ package struct AgentHello: WireMessage {
     package var containers: [ContainerInfo]
     /// The ports that it forwards.
     package var ports: [AgentPort]
+    /// Port of the pod's loopback address where it takes workstations' direct links; 0 if it takes none.
+    package var linkPort: UInt16
 
     package init(
         workloadKind: String = "",
@@ -22,7 +24,8 @@ package struct AgentHello: WireMessage {
         podName: String = "",
         podIP: String = "",
         containers: [ContainerInfo] = [],
-        ports: [AgentPort] = []
+        ports: [AgentPort] = [],
+        linkPort: UInt16 = 0
     ) {
         self.workloadKind = workloadKind
         self.workloadName = workloadName
@@ -31,6 +34,7 @@ package struct AgentHello: WireMessage {
         self.podIP = podIP
         self.containers = containers
         self.ports = ports
+        self.linkPort = linkPort
     }
 
     /// Every field at its default.
@@ -48,6 +52,7 @@ package struct AgentHello: WireMessage {
             FieldRow(5, "pod_ip", .string),
             FieldRow(6, "containers", .repeated(.message("ContainerInfo"))),
             FieldRow(7, "ports", .repeated(.message("AgentPort"))),
+            FieldRow(24, "link_port", .unsigned(bits: 16)),
         ]
     )
 
@@ -59,6 +64,7 @@ package struct AgentHello: WireMessage {
         writer.string(5, podIP)
         writer.message(6, containers)
         writer.message(7, ports)
+        writer.unsigned(24, linkPort)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -72,6 +78,7 @@ package struct AgentHello: WireMessage {
             case 5: podIP = try reader.string(field)
             case 6: containers.append(try reader.message(field, repeated: true))
             case 7: ports.append(try reader.message(field, repeated: true))
+            case 24: linkPort = try reader.unsigned(field)
             default: break
             }
         }

@@ -22,6 +22,8 @@ package struct StatusInfo: WireMessage {
     package var bytesOut: UInt64
     /// The links to the cluster.
     package var links: [LinkStatus]
+    /// Which way each attachment's traffic takes.
+    package var ways: [AttachmentWay]
 
     package init(
         version: String = "",
@@ -34,7 +36,8 @@ package struct StatusInfo: WireMessage {
         roundTripMicroseconds: UInt64 = 0,
         bytesIn: UInt64 = 0,
         bytesOut: UInt64 = 0,
-        links: [LinkStatus] = []
+        links: [LinkStatus] = [],
+        ways: [AttachmentWay] = []
     ) {
         self.version = version
         self.pid = pid
@@ -47,6 +50,7 @@ package struct StatusInfo: WireMessage {
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
         self.links = links
+        self.ways = ways
     }
 
     /// Every field at its default.
@@ -68,6 +72,7 @@ package struct StatusInfo: WireMessage {
             FieldRow(9, "bytes_in", .unsigned(bits: 64)),
             FieldRow(10, "bytes_out", .unsigned(bits: 64)),
             FieldRow(20, "links", .repeated(.message("LinkStatus"))),
+            FieldRow(24, "ways", .repeated(.message("AttachmentWay"))),
         ]
     )
 
@@ -83,6 +88,7 @@ package struct StatusInfo: WireMessage {
         writer.unsigned(9, bytesIn)
         writer.unsigned(10, bytesOut)
         writer.message(20, links)
+        writer.message(24, ways)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -100,6 +106,7 @@ package struct StatusInfo: WireMessage {
             case 9: bytesIn = try reader.unsigned(field)
             case 10: bytesOut = try reader.unsigned(field)
             case 20: links.append(try reader.message(field, repeated: true))
+            case 24: ways.append(try reader.message(field, repeated: true))
             default: break
             }
         }

@@ -22,6 +22,8 @@ package struct Attachment: WireMessage {
     package var owner: String
     /// Deployment, StatefulSet or ReplicaSet.
     package var workloadKind: String
+    /// The agents that serve it and take direct links, by pod; not all of a workload with very many pods.
+    package var agents: [AgentPlace]
 
     package init(
         id: String = "",
@@ -34,7 +36,8 @@ package struct Attachment: WireMessage {
         environment: [String: String] = [:],
         ports: [ResolvedPort] = [],
         owner: String = "",
-        workloadKind: String = ""
+        workloadKind: String = "",
+        agents: [AgentPlace] = []
     ) {
         self.id = id
         self.sessionID = sessionID
@@ -47,6 +50,7 @@ package struct Attachment: WireMessage {
         self.ports = ports
         self.owner = owner
         self.workloadKind = workloadKind
+        self.agents = agents
     }
 
     /// Every field at its default.
@@ -68,6 +72,7 @@ package struct Attachment: WireMessage {
             FieldRow(9, "ports", .repeated(.message("ResolvedPort"))),
             FieldRow(10, "owner", .string),
             FieldRow(11, "workload_kind", .string),
+            FieldRow(24, "agents", .repeated(.message("AgentPlace"))),
         ]
     )
 
@@ -83,6 +88,7 @@ package struct Attachment: WireMessage {
         writer.message(9, ports)
         writer.string(10, owner)
         writer.string(11, workloadKind)
+        writer.message(24, agents)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -100,6 +106,7 @@ package struct Attachment: WireMessage {
             case 9: ports.append(try reader.message(field, repeated: true))
             case 10: owner = try reader.string(field)
             case 11: workloadKind = try reader.string(field)
+            case 24: agents.append(try reader.message(field, repeated: true))
             default: break
             }
         }

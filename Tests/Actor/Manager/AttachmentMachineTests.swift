@@ -1,7 +1,8 @@
-import Actor
 import Message
 import TestSupport
 import Testing
+
+@testable import Actor
 
 @Suite struct AttachmentMachineTests {
     private let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
@@ -305,5 +306,45 @@ import Testing
                 #expect(row.agents == Set(agentViews.keys.filter { isOf($0, holders[id]?.workload ?? "") }))
             }
         }
+    }
+
+    @Test("The holder hears where agents take direct links, of those that serve it only; agents do not")
+    func linkPlaces() throws {
+        var machine = AttachmentMachine()
+        for number in 1...3 {
+            var hello = agent("p\(number)")
+            // The third takes none.
+            hello.linkPort = number < 3 ? 9850 : 0
+            _ = machine.agentJoined("g\(number)", hello)
+        }
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        let told = machine.engage("a")
+        #expect(told.allSatisfy { $0.change.attachment.agents.isEmpty })
+        machine.announce("a")
+        _ = machine.agentReported("g2", report("a"))
+        #expect(machine["a"]?.agents == [AgentPlace(podName: "p2", linkPort: 9850)])
+        _ = machine.agentReported("g3", report("a"))
+        let notices = machine.agentReported("g1", report("a"))
+        #expect(notices.map(\.session) == ["s"])
+        #expect(notices.first?.change.attachment.agents.map(\.podName) == ["p1", "p2"])
+        let lost = machine.agentLost("g1")
+        #expect(lost.first?.change.attachment.agents.map(\.podName) == ["p2"])
+        _ = machine.holderLost("s")
+        #expect(machine["a"]?.agents == [])
+    }
+
+    @Test("Of a workload with very many pods not all agents are named")
+    func manyPlaces() throws {
+        var machine = AttachmentMachine()
+        let count = AttachmentMachine.maximumPlaces + 5
+        for number in 0..<count {
+            var hello = agent("p\(number)")
+            hello.linkPort = 9850
+            _ = machine.agentJoined("g\(number)", hello)
+        }
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        for number in 0..<count { _ = machine.agentReported("g\(number)", report("a")) }
+        #expect(machine["a"]?.agents.count == AttachmentMachine.maximumPlaces)
     }
 }

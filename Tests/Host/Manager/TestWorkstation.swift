@@ -12,6 +12,9 @@ import Tunnel
 actor TestWorkstation {
     let link: Link
     let reverse: Link
+    let credential: SessionCredential
+    /// Tunnels that came through the manager; on the reverse link's loop.
+    let ledger: TunnelLedger
     private(set) var welcome: Welcome
     private let writer: CallWriter<ParticipantMessage>
     private var results: [String: RequestResult] = [:]
@@ -26,6 +29,8 @@ actor TestWorkstation {
         resume: Welcome? = nil
     ) async throws {
         let credential = try SessionCredential(authorities: scene.authority.certificatePEM)
+        let ledger = TunnelLedger()
+        (self.credential, self.ledger) = (credential, ledger)
         link = try await scene.dial(Link.forward)
         let (writer, messages) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
         self.writer = writer
@@ -44,7 +49,7 @@ actor TestWorkstation {
         reverse = try await scene.dial(
             credential.context(alpn: Link.reverse),
             LinkConfiguration { link in
-                let tunnels = TunnelServer(eventLoop: link.eventLoop) { request, answer in
+                let tunnels = TunnelServer(eventLoop: link.eventLoop, ledger: ledger) { request, answer in
                     answer(.dial(request.destination))
                 }
                 link.onStream = { stream, fields, _ in
@@ -107,6 +112,12 @@ actor TestWorkstation {
     /// Ends both links, without a word.
     func cut() {
         for link in [link, reverse] { link.eventLoop.execute { link.channel.close(promise: nil) } }
+    }
+
+    /// How many tunnels the manager has relayed.
+    func relayed() async throws -> UInt64 {
+        let ledger = ledger
+        return try await reverse.eventLoop.submit { ledger.opened }.get()
     }
 
     /// Stops reading from both links, as a workstation does whose network is gone: nothing is closed.

@@ -50,6 +50,13 @@ final class CuttableRelay: Sendable {
         state.withLock { $0.listener = listener }
     }
 
+    /// Nothing passes any more, and nothing is closed: as a line that is dead without a word.
+    func freeze(_ isFrozen: Bool) async {
+        let channels = state.withLock { $0.channels }
+        for channel in channels { try? await channel.setOption(.autoRead, value: !isFrozen).get() }
+        if !isFrozen { for channel in channels { channel.read() } }
+    }
+
     /// Ends every connection; new ones are refused.
     func cut() async {
         let (listener, channels) = state.withLock { ($0.listener, $0.channels) }

@@ -10,6 +10,8 @@ final class AgentCounts {
     var app: UInt64 = 0
     /// Connections that a workstation took.
     var workstation: UInt64 = 0
+    /// Those of them that went over a direct link.
+    var direct: UInt64 = 0
     /// Connections that went to the app because the workstation did not take them.
     var fallback: UInt64 = 0
     /// Connections that are open.

@@ -13,7 +13,7 @@ import Tunnel
 ///
 /// `dialler` is confined to the event loop; everything else runs in the task of `run`.
 final class AgentLink: @unchecked Sendable {
-    // @unchecked: `dialler` is touched on `eventLoop` only, everything else is constant.
+    // @unchecked: `dialler` is touched on `eventLoop` only, `door` is set before that; everything else is constant.
     /// Between two signs of life on the session's stream.
     private static let heartbeat = Duration.seconds(30)
     /// How long open tunnels may go on when the session has ended.
@@ -25,9 +25,12 @@ final class AgentLink: @unchecked Sendable {
     private let serverName: String
     private let credential: SessionCredential
     private let tokenPath: String
-    private let hello: AgentHello
+    private var hello: AgentHello
     private let logger: Logger
+    /// Opens tunnels by way of the manager.
     private(set) var dialler: TunnelDialler?
+    /// Where workstations link directly; set before the link runs.
+    var door: DirectDoor?
     /// What becomes of connections; confined to the event loop.
     let counts = AgentCounts()
     private let dialBack: AgentDialBack?
@@ -55,6 +58,12 @@ final class AgentLink: @unchecked Sendable {
         self.dialBack = dialBack
         self.logs = logs
         self.logger = logger
+    }
+
+    /// Takes direct links from now on; to be called before the link runs.
+    func open(_ door: DirectDoor, port: Int) {
+        self.door = door
+        hello.linkPort = UInt16(clamping: port)
     }
 
     /// Keeps the link until the task is cancelled.
@@ -156,9 +165,13 @@ final class AgentLink: @unchecked Sendable {
                         }
                     }
                 }
-                if case .heartbeat(let beat) = message, beat.sequence == 0 { synchronised() }
+                if case .heartbeat(let beat) = message, beat.sequence == 0 {
+                    synchronised()
+                    tidy()
+                }
                 await follow(message)
                 if let answer = await agent.take(message) { try await requests.send(answer) }
+                if case .attachmentChange(let change) = message, change.removed { tidy() }
             }
         }
     }
@@ -195,6 +208,11 @@ extension AgentLink {
         }
     }
 
+    /// Leaves the direct links that nobody wants any more.
+    private func tidy() {
+        eventLoop.execute { [self] in door?.tidy() }
+    }
+
     /// Nothing new goes over this link; tunnels that are open may end by themselves.
     private func leave(_ channel: any Channel) {
         eventLoop.execute { [self] in
@@ -212,10 +230,11 @@ extension AgentLink {
                 link.measureRoundTrip(every: .seconds(5))
                 report.links.append(LinkStatus(link, peer: "traffic-manager"))
             }
+            report.links += door?.rows ?? []
             report.add("to-workstation", counts.tunnels)
             report.count([
                 "connections.app": counts.app, "connections.workstation": counts.workstation,
-                "connections.fallback": counts.fallback,
+                "connections.fallback": counts.fallback, "connections.direct": counts.direct,
             ])
             return report
         }.get()
@@ -227,13 +246,12 @@ extension AgentLink: WorkstationProber {
     func probe(_ target: AgentRoutes.Target) async -> Bool {
         await withCheckedContinuation { continuation in
             eventLoop.execute { [self] in
-                guard let dialler else {
+                guard hasWay(to: target) else {
                     continuation.resume(returning: false)
                     return
                 }
-                let fields = WorkstationFields.fields(target) + [HeaderField(name: "tp-probe", value: "1")]
-                dialler.openTCP(to: WorkstationFields.destination(target), fields: fields, timeout: .seconds(2)) {
-                    result in
+                let probe = HeaderField(name: "tp-probe", value: "1")
+                openTCP(to: target, adding: [probe], within: .seconds(2)) { result in
                     switch result {
                     case .success(let stream):
                         stream.reset(.cancel)

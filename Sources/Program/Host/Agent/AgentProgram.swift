@@ -80,6 +80,11 @@ package enum AgentProgram {
             report.attachments += await agent.statusRows()
             report.join(await link.statusRows())
         }
+        let door = DirectDoor(eventLoop: eventLoop, credential: credential, agent: agent, logger: logger)
+        let used = Set(config.ports.flatMap { [$0.containerPort, $0.agentPort] })
+        if let listener = await door.listen(avoiding: used) {
+            link.open(door, port: listener.localAddress?.port ?? 0)
+        }
         var channels: [any Channel] = []
         for port in config.ports {
             guard let key = AgentRoutes.Port(port) else { continue }

@@ -63,16 +63,12 @@ final class TCPForwarder {
         counts.value.open += 1
         channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
         let route = agent.assumeIsolated { [port] in $0.route(port) }
-        guard case .workstation(let target) = route, let dialler = link.dialler else {
+        guard case .workstation(let target) = route, link.hasWay(to: target) else {
             link.counts.app += 1
             toApp(channel, input)
             return
         }
-        dialler.openTCP(
-            to: WorkstationFields.destination(target),
-            fields: WorkstationFields.fields(target),
-            timeout: patience
-        ) { [self] result in
+        link.openTCP(to: target, within: patience) { [self] result in
             link.counts.tunnels.took(result, WorkstationFields.destination(target))
             switch result {
             case .success(let stream):

@@ -100,15 +100,11 @@ final class UDPForwarder: ChannelInboundHandler {
 
     private func open(_ flow: Flow, for caller: SocketAddress) {
         let route = agent.assumeIsolated { [port] in $0.route(port) }
-        guard case .workstation(let target) = route, let dialler = link.dialler else {
+        guard case .workstation(let target) = route, link.hasWay(to: target) else {
             toApp(flow, for: caller)
             return
         }
-        dialler.openUDP(
-            to: WorkstationFields.destination(target),
-            fields: WorkstationFields.fields(target),
-            timeout: patience
-        ) { [self] result in
+        link.openUDP(to: target, within: patience) { [self] result in
             switch result {
             case .success(let tunnel):
                 tunnel.onDatagram = { [self] in reply($0, to: caller, flow) }

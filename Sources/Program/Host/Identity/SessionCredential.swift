@@ -83,6 +83,23 @@ package final class SessionCredential: Sendable {
         )
     }
 
+    /// The TLS settings for a connection that is accepted now: the peer must show a certificate of the manager's authority.
+    ///
+    /// - Parameter alpn: `Link.reverse`.
+    /// - Returns: Settings with the certificate; nil without a valid one.
+    /// - Throws: `badCredentials` when what the manager has issued does not fit the key or cannot be read.
+    func acceptingContext(alpn: String) throws(TLSError) -> TLSContext? {
+        let (authorities, issued) = state.withLock { ($0.authorities, $0.issued) }
+        guard let issued, clock.now < issued.end else { return nil }
+        return try TLSContext.server(
+            identity: TLSIdentity(certificateChainPEM: issued.chain, privateKeyPEM: key.pem),
+            clientTrust: .authorities(pem: authorities),
+            requireClientCertificate: true,
+            alpn: [alpn],
+            minimumVersion: .v1_3
+        )
+    }
+
     /// Asks for another certificate whenever two thirds of the present one's life are over, until cancelled.
     ///
     /// Returns when there is no certificate. The answer comes by ``take(_:)``; without one it is asked again, ever less

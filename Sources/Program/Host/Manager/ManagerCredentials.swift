@@ -100,12 +100,15 @@ package final class ManagerCredentials: Sendable {
     /// - Throws: `badCredentials` for a key that is none.
     func issue(_ name: CertificateName, publicKey: [UInt8]) throws(TLSError) -> IssuedCertificate {
         let authority = authority
+        // Workstations dial agents, too.
+        var usage: CertificateUsage = .client
+        if case .agent = name { usage.insert(.server) }
         let chain = try authority.authority.certify(
             publicKey: publicKey,
             commonName: name.commonName,
             uris: name.uris,
             validity: CertificateValidity(from: -300, seconds: lifetime + 300),
-            usage: [.client]
+            usage: usage
         )
         return IssuedCertificate(chain: chain, authorities: authority.bundle, lifetimeSeconds: UInt64(max(0, lifetime)))
     }

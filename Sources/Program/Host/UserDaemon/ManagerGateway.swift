@@ -133,6 +133,15 @@ final class ManagerGateway: ClusterGateway {
             link: "port-forward",
             resumed: welcome.resumed
         )
+        let agents = AgentDialler(linker: linker) { [eventLoop] pod throws(APIError) in
+            try await PortForward.open(
+                access: access,
+                namespace: pod.namespace,
+                pod: pod.name,
+                port: Int(pod.port),
+                on: eventLoop
+            )
+        }
         let session = try await eventLoop.submit { [eventLoop, logger] in
             RemoteManagerSession(
                 facts: facts,
@@ -142,6 +151,7 @@ final class ManagerGateway: ClusterGateway {
                 requests: requests,
                 credential: credential,
                 source: access.credentials,
+                agents: agents,
                 logger: logger
             )
         }.get()

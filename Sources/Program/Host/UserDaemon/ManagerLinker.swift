@@ -1,10 +1,11 @@
+import Actor
 import Call
 import HTTP2
 import NIOCore
 import TLS
 import Tunnel
 
-/// Makes links with a traffic manager out of connections to it, whichever way these take.
+/// Makes links with a traffic manager and its agents out of connections to them, whichever way these take.
 struct ManagerLinker: Sendable {
     let manager: ManagerPlace
     /// What the manager has issued to the session.
@@ -22,7 +23,7 @@ struct ManagerLinker: Sendable {
     /// - Returns: The link, once TLS stands.
     /// - Throws: What TLS or the credential says.
     func forward(over channel: any Channel, _ proof: WorkstationProof) async throws -> NIOLoopBound<Link> {
-        try await link(over: channel, proof.context(manager)) { _ in }
+        try await link(over: channel, proof.context(manager), serverName: manager.serverName) { _ in }
     }
 
     /// A link on which the manager opens tunnels towards this workstation; the manager has taken it.
@@ -36,7 +37,8 @@ struct ManagerLinker: Sendable {
         // Its state is the manager's to ask for; its log and its level are the user's alone.
         status?.register(on: &router, operable: false)
         let (targets, calls) = (targets, router)
-        let reverse = try await link(over: channel, credential.context(alpn: Link.reverse)) { link in
+        let context = try credential.context(alpn: Link.reverse)
+        let reverse = try await link(over: channel, context, serverName: manager.serverName) { link in
             link.onClose = { admission.closed("\($0)") }
             link.onStream = { stream, fields, _ in
                 if targets.value.handle(stream, fields) { return }
@@ -52,12 +54,51 @@ struct ManagerLinker: Sendable {
         return reverse
     }
 
+    /// A link on which an agent opens tunnels towards this workstation; the agent has taken it.
+    ///
+    /// - Parameters:
+    ///   - pod: Whose agent: its certificate must say so.
+    ///   - channel: A fresh connection to it.
+    /// - Returns: The link.
+    /// - Throws: What TLS says, or ``CallStatus`` when the agent is another, refuses the link or is silent for 15 s.
+    func agent(_ pod: AgentPod, over channel: any Channel) async throws -> NIOLoopBound<Link> {
+        let admission = LinkAdmission(by: "the agent")
+        let (targets, calls) = (targets, admission.router)
+        let direct = try await link(over: channel, credential.context(alpn: Link.reverse), serverName: nil) { link in
+            link.onClose = { admission.closed("\($0)") }
+            guard Self.isAgent(of: pod, link.peerCertificate) else {
+                admission.closed("it does not prove to be that of pod \(pod)")
+                link.onStream = { stream, _, _ in stream.reset(.refusedStream) }
+                return
+            }
+            link.onStream = { stream, fields, _ in
+                if targets.value.handle(stream, fields) { return }
+                if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
+            }
+        }
+        do throws(CallStatus) {
+            try await admission.verdict(within: .seconds(15))
+        } catch {
+            eventLoop.execute { direct.value.close() }
+            throw error
+        }
+        return direct
+    }
+
+    private static func isAgent(of pod: AgentPod, _ certificate: PeerCertificate?) -> Bool {
+        guard let certificate, case .agent(let principal)? = CertificateName(certificate),
+            case .agent(let namespace, let name, _, _) = principal
+        else { return false }
+        return namespace == pod.namespace && name == pod.name
+    }
+
     private func link(
         over channel: any Channel,
         _ context: TLSContext,
+        serverName: String?,
         onStart: @escaping @Sendable (Link) -> Void
     ) async throws -> NIOLoopBound<Link> {
-        let (eventLoop, serverName) = (eventLoop, manager.serverName)
+        let eventLoop = eventLoop
         return try await eventLoop.flatSubmit {
             Link.startTLS(
                 on: channel,

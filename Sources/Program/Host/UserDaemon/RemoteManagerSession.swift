@@ -72,6 +72,8 @@ final class RemoteManagerSession: ManagerSession {
     /// For every further link of this session.
     let credential: SessionCredential
     private let source: any CredentialSource
+    /// Dials agents for this session.
+    let agents: AgentDialler?
     private let logger: Logger
     private let emit: AsyncStream<SessionEvent>.Continuation
     private let state: Mutex<State>
@@ -87,9 +89,11 @@ final class RemoteManagerSession: ManagerSession {
         requests: CallWriter<ParticipantMessage>,
         credential: SessionCredential,
         source: any CredentialSource,
+        agents: AgentDialler? = nil,
         logger: Logger
     ) {
         self.credential = credential
+        self.agents = agents
         self.source = source
         self.logger = logger
         self.facts = facts

@@ -38,6 +38,7 @@ actor WorkstationRuntime: WorkstationNetwork {
     }
 
     nonisolated let targets: NIOLoopBound<LocalTargets>
+    private let agents: AgentLinks
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let devices: @Sendable (ConnectRequest) -> any WorkstationDevice
@@ -55,6 +56,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         self.eventLoop = eventLoop
         self.logger = logger
         self.devices = devices
+        agents = AgentLinks(eventLoop: eventLoop, logger: logger)
         targets = try await eventLoop.submit {
             NIOLoopBound(LocalTargets(eventLoop: eventLoop), eventLoop: eventLoop)
         }.get()
@@ -86,7 +88,9 @@ actor WorkstationRuntime: WorkstationNetwork {
 
     func use(_ session: (any ManagerSession)?) async {
         guard let parts else { return }
-        guard let session = session as? RemoteManagerSession else {
+        let remote = session as? RemoteManagerSession
+        await agents.use(remote?.agents, session: remote?.facts.sessionID)
+        guard let session = remote else {
             _ = try? await eventLoop.submit { Self.use(nil, parts.value) }.get()
             return
         }
@@ -104,6 +108,11 @@ actor WorkstationRuntime: WorkstationNetwork {
     func serve(_ attachments: [Attachment]) async {
         let targets = targets
         _ = try? await eventLoop.submit { targets.value.allow(attachments) }.get()
+        await agents.serve(attachments)
+    }
+
+    func ways(_ attachments: [Attachment]) async -> [AttachmentWay] {
+        await agents.ways(attachments)
     }
 
     func rootStatus() async -> RootStatus? {
@@ -113,8 +122,9 @@ actor WorkstationRuntime: WorkstationNetwork {
     /// What has gone through: tunnels, names, packets.
     func statusRows() async -> StatusReport {
         let (parts, targets) = (parts, targets)
+        let links = await agents.rows()
         let report = try? await eventLoop.submit {
-            var report = StatusReport()
+            var report = StatusReport(links: links)
             report.add("to-workstation", targets.value.ledger)
             guard let parts = parts?.value else { return report }
             report.add("to-cluster", parts.path.ledger)
@@ -129,6 +139,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         let parts = parts
         let targets = targets
         self.parts = nil
+        await agents.close()
         _ = try? await eventLoop.submit {
             targets.value.allow([])
             targets.value.inside = nil
