@@ -23,7 +23,15 @@ package final class Link {
     /// `onEnd` follows when the request has no body.
     package var onStream: ((HTTP2Stream, [HeaderField], _ endStream: Bool) -> Void)?
     /// The link is over; exactly once, after `onClose` of all its streams.
-    package var onClose: ((LinkCloseReason) -> Void)?
+    ///
+    /// Whoever sets it on a link that is over already is told in the loop's next turn.
+    package var onClose: ((LinkCloseReason) -> Void)? {
+        didSet {
+            guard let reason = self.closeReason, let onClose = self.onClose else { return }
+            self.onClose = nil
+            self.eventLoop.assumeIsolated().execute { onClose(reason) }
+        }
+    }
     /// The peer said that it will not take new streams (GOAWAY): time to dial anew.
     package var onGoAway: (() -> Void)?
     /// The negotiated application protocol; nil without TLS.

@@ -156,6 +156,13 @@ private struct Answer: Equatable {
         #expect(reason == .unresponsive)
         #expect(probe == nil)
         await #expect(throws: HTTP2Error.closed(.unresponsive)) { try await self.ask(link, ByteBuffer()) }
+        // Who asks too late hears of it all the same.
+        let late = try await link.eventLoop.flatSubmit {
+            let told = link.eventLoop.makePromise(of: LinkCloseReason.self)
+            link.onClose = { told.succeed($0) }
+            return told.futureResult
+        }.get()
+        #expect(late == .unresponsive)
         try await mute.close()
     }
 
