@@ -1,6 +1,7 @@
 """Direct ways between agents and the workstation: bytes pass no manager, and a way that fails costs no request."""
 
 import os
+import subprocess
 import threading
 
 from intercept import answered_by, cluster_request, start_handler
@@ -130,3 +131,37 @@ def scenario_direct_agent_cut(lab):
             answered_by(lab, mode, "backend")
         finally:
             handler.kill()
+
+
+def scenario_port_forward_ways(lab):
+    """Where a proxy refuses a way of port-forwarding the next one is taken, and status says why; kubectl has its own."""
+    ways = ["v4.channel.k8s.io", "SPDY/3.1+portforward.k8s.io", "SPDY/3.1"]
+    mode = Mode(lab, True)
+    try:
+        for count in (1, 2):
+            refused = [word for way in ways[:count] for word in ("--refuse-forward", way)]
+            fault(lab, *refused)
+            # A fresh daemon remembers nothing.
+            with mode:
+                link = mode.tp("status", "--format", "json").ok().json()["connection"]["link"]
+                expect(link.startswith(f"port-forward by {ways[count]} ({ways[0]}: "), link)
+                answer = mode.check("download", "echo", "7002", "2")
+                expect(answer, "a download")
+                answered_by(lab, mode, "backend")
+            fault(lab, "clear")
+        forward = ["port-forward", "deployment/frontend", "18090:8080"]
+        fault(lab, "--refuse-forward", ways[1], "--refuse-forward", ways[0])
+        process = subprocess.Popen(
+            ["kubectl", "--kubeconfig", lab.kubeconfig, *forward], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            expect("Forwarding" in process.stdout.readline(), "kubectl port-forward by SPDY/3.1")
+            run(["curl", "-sS", "--max-time", "10", "http://127.0.0.1:18090/"], seconds=15).ok()
+        finally:
+            process.terminate()
+            process.wait(10)
+        fault(lab, *[word for way in ways for word in ("--refuse-forward", way)])
+        mode.connect().failed("refuses every way of port-forwarding", *ways)
+    finally:
+        fault(lab, "clear")
+        mode.quit()

@@ -1,10 +1,11 @@
 internal import NIOCore
 
-/// Turns a connection to the API server into the byte stream of one forwarded port.
+/// Turns a connection to the API server into the byte stream of one forwarded port, or of the frames that carry it.
 ///
-/// Below: plaintext of the TLS connection. Above, once the upgrade is accepted: the forwarded bytes. It speaks
-/// `v4.channel.k8s.io` for one port: channel 0 is data, channel 1 an error text; the first message of each begins with the port,
-/// two bytes, little-endian. There is no half-close: `close(mode: .output)` succeeds without effect.
+/// Below: plaintext of the TLS connection. Above, once the upgrade is accepted: by `v4.channel.k8s.io` the forwarded bytes of one
+/// port (channel 0 is data, channel 1 an error text; the first message of each begins with the port, two bytes,
+/// little-endian), by the others SPDY frames, in WebSocket messages or as they are. There is no half-close: `close(mode:
+/// .output)` succeeds without effect.
 /// Confined to the channel's event loop.
 final class PortForwardHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
@@ -14,6 +15,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
 
     /// What the head of the upgrade request says.
     struct Request: Sendable {
+        var way = PortForwardWay.channels
         var path: String
         var authority: String
         var fields: [(name: String, value: String)]
@@ -29,7 +31,6 @@ final class PortForwardHandler: ChannelDuplexHandler {
 
     /// The most payload of one frame that we send.
     private static let frameLimit = 128 << 10
-    private static let subprotocol = "v4.channel.k8s.io"
 
     private let request: Request
     private let key: String
@@ -112,21 +113,32 @@ final class PortForwardHandler: ChannelDuplexHandler {
     private func finish(_ outcome: UpgradeResponseReader.Outcome, _ context: ChannelHandlerContext) {
         switch outcome {
         case .upgraded(let answered, let accept, let rest):
-            guard answered == Self.subprotocol else {
+            guard request.way.isWebSocket else { return opened(rest, context) }
+            guard answered == request.way.rawValue else {
                 return refuse(.violation("the server chose the protocol '\(answered ?? "")'"), context)
             }
             let expected = Base64.encode(SHA1.digest(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)))
             guard accept == expected else {
                 return refuse(.violation("the server's Sec-WebSocket-Accept is wrong"), context)
             }
-            state = .open
-            upgraded.succeed(())
-            if rest.readableBytes > 0 { receive(rest, context) }
-            flush(context: context)
+            opened(rest, context)
         case .refused(let status, let body, let retryAfter):
             refuse(.refused(status: status, body: body, retryAfter: retryAfter), context)
         case .malformed(let problem): refuse(.violation(problem), context)
         }
+    }
+
+    private func opened(_ rest: ByteBuffer, _ context: ChannelHandlerContext) {
+        state = .open
+        upgraded.succeed(())
+        if rest.readableBytes > 0 { receive(rest, context) }
+        flush(context: context)
+    }
+
+    private func deliver(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        delivered = true
+        readWanted = false
+        context.fireChannelRead(wrapInboundOut(bytes))
     }
 
     private func refuse(_ refusal: Refusal, _ context: ChannelHandlerContext) {
@@ -135,6 +147,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
     }
 
     private func receive(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard request.way.isWebSocket else { return deliver(buffer, context) }
         frames.feed(buffer)
         do throws(WebSocketFrameReader.Violation) {
             while state == .open, let event = try frames.next() {
@@ -151,6 +164,10 @@ final class PortForwardHandler: ChannelDuplexHandler {
     }
 
     private func receive(_ slice: ByteBuffer, first: Bool, last: Bool, _ context: ChannelHandlerContext) {
+        guard request.way == .channels else {
+            if slice.readableBytes > 0 { deliver(slice, context) }
+            return
+        }
         var slice = slice
         if first { channel = nil }
         if channel == nil { channel = slice.readInteger(as: UInt8.self) }
@@ -165,12 +182,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
         prefixes[Int(channel)] -= skipped
         slice.moveReaderIndex(forwardBy: skipped)
         guard slice.readableBytes > 0 else { return }
-        if channel == 0 {
-            delivered = true
-            readWanted = false
-            context.fireChannelRead(wrapInboundOut(slice))
-            return
-        }
+        if channel == 0 { return deliver(slice, context) }
         if errorText.readableBytes < 4096 { errorText.writeImmutableBuffer(slice) }
         if last {
             fail(
@@ -212,9 +224,15 @@ final class PortForwardHandler: ChannelDuplexHandler {
         // A connection that has just come about is active before it says so: both ways lead here.
         guard !requested else { return }
         requested = true
-        var text = "GET \(request.path) HTTP/1.1\r\nHost: \(request.authority)\r\n"
-        text += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        text += "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Protocol: \(Self.subprotocol)\r\n"
+        var text = "\(request.way.isWebSocket ? "GET" : "POST") \(request.path) HTTP/1.1\r\n"
+        text += "Host: \(request.authority)\r\nConnection: Upgrade\r\n"
+        if request.way.isWebSocket {
+            text += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            text += "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Protocol: \(request.way.rawValue)\r\n"
+        } else {
+            text += "Upgrade: \(request.way.rawValue)\r\nX-Stream-Protocol-Version: portforward.k8s.io\r\n"
+            text += "Content-Length: 0\r\n"
+        }
         for field in request.fields {
             // A line break in a token would end the field: nothing such may reach the wire.
             text += "\(field.name): \(field.value.filter { !$0.isNewline && $0 != "\0" })\r\n"
@@ -234,6 +252,12 @@ final class PortForwardHandler: ChannelDuplexHandler {
 
     func flush(context: ChannelHandlerContext) {
         guard state == .open else { return }
+        guard request.way.isWebSocket else {
+            for (buffer, promise) in pending { context.write(wrapOutboundOut(buffer), promise: promise) }
+            pending = []
+            return context.flush()
+        }
+        let prefix: UInt8? = request.way == .channels ? 0 : nil
         while !pending.isEmpty {
             var count = 0
             var size = 0
@@ -245,7 +269,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
             let promises = batch.compactMap(\.promise)
             if size > 0 {
                 var frame = context.channel.allocator.buffer(capacity: size + 1 + WebSocketFrameWriter.headerRoom)
-                WebSocketFrameWriter.append(.binary, prefix: 0, parts: batch.lazy.map(\.buffer), to: &frame)
+                WebSocketFrameWriter.append(.binary, prefix: prefix, parts: batch.lazy.map(\.buffer), to: &frame)
                 pending.removeFirst(count)
                 context.write(wrapOutboundOut(frame), promise: Self.join(promises))
             } else {
@@ -267,6 +291,7 @@ final class PortForwardHandler: ChannelDuplexHandler {
         _ payload: ByteBuffer,
         _ context: ChannelHandlerContext
     ) {
+        guard request.way.isWebSocket else { return }
         var frame = context.channel.allocator.buffer(capacity: payload.readableBytes + WebSocketFrameWriter.headerRoom)
         WebSocketFrameWriter.append(opcode, prefix: nil, parts: CollectionOfOne(payload), to: &frame)
         context.writeAndFlush(wrapOutboundOut(frame), promise: nil)

@@ -60,6 +60,105 @@ import Testing
         }
     }
 
+    @Test(
+        "where a way of port-forwarding is refused the next one is taken, and why is known",
+        arguments: [
+            ([], .channels),
+            ([.channels], .tunnelledSPDY),
+            ([.channels, .tunnelledSPDY], .plainSPDY),
+        ] as [([PortForwardWay], PortForwardWay)]
+    )
+    func ways(refused: [PortForwardWay], taken: PortForwardWay) async throws {
+        try await APIFixture.with { fixture in
+            fixture.faults.plan.refusedWays = refused.map(\.rawValue)
+            let echo = try await EchoServer.start()
+            try await fixture.runPod("one")
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let access = try fixture.access()
+            let sent = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+            // The second one begins with what the first has learnt.
+            for _ in 0..<2 {
+                let promise = loop.makePromise(of: [UInt8].self)
+                let channel = try await within {
+                    try await PortForward.open(
+                        access: access,
+                        namespace: "default",
+                        pod: "one",
+                        port: echo.port,
+                        on: loop
+                    ) { try $0.pipeline.syncOperations.addHandler(Whole(sent.count, promise)) }
+                }
+                for start in stride(from: 0, to: sent.count, by: 700_001) {
+                    let part = sent[start..<min(start + 700_001, sent.count)]
+                    channel.writeAndFlush(ByteBuffer(bytes: part), promise: nil)
+                }
+                let same = try await within { try await promise.futureResult.get() } == sent
+                #expect(same)
+                try? await channel.close().get()
+                let detour = PortForward.detour(access.endpoint)
+                #expect(detour?.way ?? .channels == taken)
+                for way in refused { #expect(detour?.reason.contains("\(way.rawValue): ") == true) }
+            }
+            await echo.close()
+            // What the pod says comes through by every way.
+            let refusal = loop.makePromise(of: ByteBuffer.self)
+            _ = try await PortForward.open(access: access, namespace: "default", pod: "one", port: echo.port, on: loop)
+            {
+                try $0.pipeline.syncOperations.addHandler(First(refusal))
+            }
+            let error = await #expect(throws: PortForwardError.self) {
+                try await within { try await refusal.futureResult.get() }
+            }
+            #expect(
+                error?.message.contains("error forwarding port \(echo.port)") == true,
+                "\(String(describing: error))"
+            )
+        }
+    }
+
+    @Test("where every way is refused the error names them all; where the right is missing only one is tried")
+    func noWay() async throws {
+        try await APIFixture.with { fixture in
+            try await fixture.runPod("one")
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let access = try fixture.access()
+            fixture.faults.plan.refusedWays = FaultPlan.forwardWays
+            let every = await #expect(throws: APIError.self) {
+                try await PortForward.open(access: access, namespace: "default", pod: "one", port: 80, on: loop)
+            }
+            for way in PortForwardWay.allCases {
+                #expect(every?.message.contains("by \(way.rawValue): ") == true, "\(String(describing: every))")
+            }
+            fixture.faults.plan = FaultPlan()
+            fixture.faults.plan.severed = ["default/one"]
+            let severed = await #expect(throws: APIError.self) {
+                try await PortForward.open(access: access, namespace: "default", pod: "one", port: 80, on: loop)
+            }
+            #expect(severed?.kind == .serverFailure && severed?.message.contains("by SPDY") == false)
+        }
+    }
+
+    /// Collects so many bytes.
+    private final class Whole: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let count: Int
+        private let promise: EventLoopPromise<[UInt8]>
+        private var bytes: [UInt8] = []
+
+        init(_ count: Int, _ promise: EventLoopPromise<[UInt8]>) {
+            self.count = count
+            self.promise = promise
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            self.bytes += self.unwrapInboundIn(data).readableBytesView
+            if self.bytes.count >= self.count { self.promise.succeed(self.bytes) }
+        }
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { self.promise.fail(error) }
+        func channelInactive(context: ChannelHandlerContext) { self.promise.fail(ChannelError.eof) }
+    }
+
     private final class First: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 

@@ -208,10 +208,14 @@ struct KubectlTests {
         }
     }
 
-    @Test("port-forward carries bytes both ways", arguments: ["true", "false"]) func portForward(
-        webSockets: String
-    ) async throws {
+    @Test(
+        "port-forward carries bytes both ways, also where a way is refused",
+        arguments: [("true", []), ("false", []), ("true", ["SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io"])]
+            as [(String, [String])]
+    )
+    func portForward(webSockets: String, refused: [String]) async throws {
         try await APIFixture.with { fixture in
+            fixture.faults.plan.refusedWays = refused
             let echo = try await EchoServer.start()
             try await fixture.runPod("one")
             let process = try Kubectl(kubeconfig: fixture.kubeconfig).process([

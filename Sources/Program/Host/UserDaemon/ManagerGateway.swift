@@ -130,7 +130,7 @@ final class ManagerGateway: ClusterGateway {
             sessionID: welcome.sessionID,
             secret: welcome.secret,
             cluster: welcome.cluster ?? ClusterInfo(),
-            link: "port-forward",
+            link: Self.linkName(access.endpoint),
             resumed: welcome.resumed
         )
         let agents = AgentDialler(linker: linker) { [eventLoop] pod throws(APIError) in
@@ -145,7 +145,7 @@ final class ManagerGateway: ClusterGateway {
         let session = try await eventLoop.submit { [eventLoop, logger] in
             RemoteManagerSession(
                 facts: facts,
-                way: ManagerWay(forward: forward.value, reverse: reverse.value, name: facts.link),
+                way: ManagerWay(forward: forward.value, reverse: reverse.value, name: "port-forward"),
                 eventLoop: eventLoop,
                 client: client,
                 requests: requests,
@@ -206,6 +206,12 @@ final class ManagerGateway: ClusterGateway {
             port: manager.port,
             on: eventLoop
         )
+    }
+
+    /// As `status` says it; where the first way of port-forwarding is refused, which one is taken, and why.
+    private static func linkName(_ endpoint: ClusterEndpoint) -> String {
+        guard let detour = PortForward.detour(endpoint) else { return "port-forward" }
+        return "port-forward by \(detour.way.rawValue) (\(detour.reason))"
     }
 
     private func close(_ link: NIOLoopBound<Link>) async {
