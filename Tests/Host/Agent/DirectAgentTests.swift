@@ -55,7 +55,7 @@ import Testing
         #expect(try await early.ask("one") == "local:one")
         #expect(try await scene.workstation.relayed() == 2)
         #expect(try await scene.direct() == 0)
-        await scene.relay.open()
+        try await scene.relay.open()
         try await scene.keepLinks()
         try await scene.until("direct")
         #expect(await scene.links.rows().map(\.peer) == ["agent/default/p1"])
@@ -80,7 +80,7 @@ import Testing
     )
     func killed() async throws {
         let scene = try await DirectAgentScene()
-        await scene.relay.open()
+        try await scene.relay.open()
         try await scene.keepLinks()
         try await scene.until("direct")
         #expect(try await scene.ask("1") == "local:1")
@@ -107,7 +107,7 @@ import Testing
         #expect(try await scene.workstation.relayed() == before + 5)
         let reason = await scene.links.ways(try await scene.held()).first?.reason
         #expect(reason?.hasPrefix("p1: ") == true, "\(reason ?? "")")
-        await scene.relay.open()
+        try await scene.relay.open()
         try await scene.until("direct")
         let direct = try await scene.direct()
         #expect(try await scene.ask("again") == "local:again")
@@ -118,7 +118,7 @@ import Testing
     @Test("a link that is dead without a word is passed over after one wait, and used again when it answers")
     func frozen() async throws {
         let scene = try await DirectAgentScene(leastPatience: DirectDoor.leastPatience)
-        await scene.relay.open()
+        try await scene.relay.open()
         try await scene.keepLinks()
         try await scene.until("direct")
         await scene.relay.freeze(true)
@@ -134,7 +134,7 @@ import Testing
     @Test("when the attachment ends new connections go to the app, and those on the direct link go on")
     func leaves() async throws {
         let scene = try await DirectAgentScene()
-        await scene.relay.open()
+        try await scene.relay.open()
         try await scene.keepLinks()
         try await scene.until("direct")
         let caller = try await Caller(scene.agentPort)
@@ -153,7 +153,7 @@ import Testing
     @Test("a session without attachment, a stranger, and an agent of another pod are refused, and the reason is told")
     func refused() async throws {
         let scene = try await DirectAgentScene()
-        await scene.relay.open()
+        try await scene.relay.open()
         let pod = AgentPod(namespace: "default", name: "p1", port: UInt16(scene.doorPort))
         let bob = try await TestWorkstation(scene.manager, user: "bob")
         let strange = await #expect(throws: CallStatus.self) {

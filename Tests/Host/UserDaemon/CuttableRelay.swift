@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -12,25 +13,43 @@ final class CuttableRelay: Sendable {
 
     let port: Int
     private let target: Int
+    /// A socket that has the port and does not listen: nobody else gets it while the relay is closed.
+    private let reservation: CInt
     private let state = Mutex(State())
 
-    private init(port: Int, target: Int) {
-        self.port = port
+    private init(target: Int) throws {
+        reservation = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var yes: CInt = 1
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let reserved = reservation
+        let failed = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                setsockopt(reserved, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size)) != 0
+                    || bind(reserved, pointer, size) != 0 || getsockname(reserved, pointer, &size) != 0
+            }
+        }
+        guard !failed else { throw IOError(errnoCode: errno, reason: "reserving a port") }
+        port = Int(UInt16(bigEndian: address.sin_port))
         self.target = target
     }
 
+    deinit { Glibc.close(reservation) }
+
     /// `waits`: nobody listens before ``open()``.
     static func start(to target: Int, waits: Bool = false) async throws -> CuttableRelay {
-        let relay = CuttableRelay(port: try await Answerer.freePort(), target: target)
-        if !waits { await relay.open() }
+        let relay = try CuttableRelay(target: target)
+        if !waits { try await relay.open() }
         return relay
     }
 
     /// Bytes that went through.
     var carried: Int { state.withLock { $0.carried } }
 
-    func open() async {
-        let listener = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    func open() async throws {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { [self] client in

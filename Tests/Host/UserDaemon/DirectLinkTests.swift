@@ -156,7 +156,7 @@ import Tunnel
         let session = try await Self.session(scene, direct: ["127.0.0.1:\(relay.port)"], backoff: backoff)
         let early = try await Talk.open(session, answerer.port)
         #expect(await early.ask("one") == "answer:one")
-        await relay.open()
+        try await relay.open()
         var events = session.events.makeAsyncIterator()
         let event = await Self.moved(&events)
         #expect(event == .moved("direct (127.0.0.1:\(relay.port))"))
