@@ -240,7 +240,7 @@ let package = Package(
             name: "HostTests",
             dependencies: [
                 "TestSupport",
-                "Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "TLS", "Cluster", "Kernel",
+                "Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "TLS", "Cluster", "Kernel", "Sandbox",
                 nioCore, nioPosix, logging,
             ],
             path: "Tests/Host",

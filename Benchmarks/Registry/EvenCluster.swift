@@ -36,14 +36,22 @@ struct EvenCluster: ManagedCluster {
         return [ServiceFacts(name: key.name, selector: ["app": key.name], ports: [port])]
     }
 
-    func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts] {
-        let (key, pods) = try Self.parts(workload.namespace)
-        return (0..<pods).map {
-            PodFacts(name: Self.pod($0, of: key), ready: true, terminating: false, hasAgent: true)
+    func follow(_ workload: WorkloadKey) -> AsyncStream<Result<PodPicture, ManagerFailure>> {
+        AsyncStream { stream in
+            do throws(ManagerFailure) {
+                let (key, pods) = try Self.parts(workload.namespace)
+                let facts = (0..<pods).map { PodFacts(name: Self.pod($0, of: key), ready: true, hasAgent: true) }
+                stream.yield(.success(PodPicture(pods: facts)))
+            } catch {
+                stream.yield(.failure(error))
+                stream.finish()
+            }
         }
     }
 
-    func evict(pod: String, namespace: String) async throws(ManagerFailure) {}
+    func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
+
+    func testWebhook() async -> String { "" }
 
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo {
         ClusterInfo(serviceSubnets: ["10.96.0.0/16"], podSubnets: ["10.244.0.0/16"], clusterDomain: "cluster.local")

@@ -106,10 +106,16 @@ def scenario_wrong_agent(lab):
     with Mode(lab, False) as mode:
         mode.tp("intercept", "backend", "--port", "8080").ok()
         pods = lab.kubectl("get", "pods", "-l", "app=backend", "-o", "json").ok().json()["items"]
-        real = next(pod for pod in pods if any(c["name"] == "traffic-agent" for c in pod["spec"]["containers"]))
+        every = lambda pod: pod["spec"]["containers"] + pod["spec"].get("initContainers", [])  # noqa: E731
+        agents = [(pod, one) for pod in pods for one in every(pod) if one["name"] == "traffic-agent"]
+        expect(agents, "a pod has an agent")
+        real, agent = agents[0]
         spec = real["spec"]
         spec.pop("nodeName", None)
-        spec["containers"] = [one for one in spec["containers"] if one["name"] == "traffic-agent"]
+        spec.pop("initContainers", None)
+        # It may be a sidecar of Kubernetes' own.
+        agent.pop("restartPolicy", None)
+        spec["containers"] = [agent]
         for volume in spec["volumes"]:
             if volume["name"] == "tel-agent-token":
                 volume["projected"]["sources"][0]["serviceAccountToken"]["audience"] = "somebody-else"

@@ -68,7 +68,7 @@ import Testing
             ("agent: {logLevel: trace}", "\"trace\""), ("agent: {maxIdleTime: 24h}", "\"24h\""),
             ("podCIDRs: [10.9.0.0/16]", "10.9.0.0/16"), ("podCIDRStrategy: coverPodIPs", "coverPodIPs"),
             ("agentInjector: {enabled: false}", "\"value\":\"disabled\""),
-            ("agentInjector: {webhook: {failurePolicy: Fail}}", "\"Fail\""),
+            ("agentInjector: {webhook: {failurePolicy: Fail}}", "\"Fail\",\"name\":\"agent-injector."),
             ("agentInjector: {webhook: {timeoutSeconds: 7}}", "\"timeoutSeconds\":7"),
             ("agentInjector: {webhook: {reinvocationPolicy: Never}}", "\"Never\""),
             ("security: {authentication: {mode: permissive}}", "permissive"),

@@ -14,6 +14,8 @@ let everyMessage: [any WireMessage.Type] = [
     Workload.self,
     WorkloadList.self,
     ListWorkloadsRequest.self,
+    RemoveAgentsRequest.self,
+    RemoveAgentsResult.self,
     ContainerInfo.self,
     AgentPort.self,
     ClientHello.self,

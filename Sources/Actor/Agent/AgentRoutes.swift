@@ -60,6 +60,9 @@ package struct AgentRoutes {
     /// The sessions that have an attachment here.
     package var sessions: Set<String> { Set(held.values.flatMap { $0.targets.values.map(\.sessionID) }) }
 
+    /// Whether any attachment has ports here.
+    package var isHolding: Bool { !held.isEmpty }
+
     /// Where a new connection to `port` goes.
     package func route(_ port: Port) -> Route {
         guard let id = owners[port], let attachment = held[id], !attachment.suspect,

@@ -33,6 +33,9 @@ package actor TrafficAgent {
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }
 
+    /// Whether any attachment has ports here.
+    package var isHolding: Bool { routes.isHolding }
+
     /// A message of the manager; returns the answer, if one is due.
     package func take(_ message: ManagerMessage) -> ParticipantMessage? {
         guard case .attachmentChange(let change) = message else { return nil }

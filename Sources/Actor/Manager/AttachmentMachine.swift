@@ -73,6 +73,7 @@ package struct AttachmentMachine: Sendable {
     /// The workload of each agent.
     private var agents: [String: WorkloadKey] = [:]
     private var changes = Changes()
+    private var changedAgents: Set<WorkloadKey> = []
 
     package init() {}
 
@@ -114,6 +115,9 @@ package struct AttachmentMachine: Sendable {
     /// A workload has agents or attachments.
     package func isOccupied(_ workload: WorkloadKey) -> Bool { places[workload] != nil }
 
+    /// The workloads that have agents.
+    package var workloadsWithAgents: Set<WorkloadKey> { Set(agents.values) }
+
     /// Every agent that was told has answered.
     package func isSettled(_ id: String) -> Bool {
         guard let entry = entries[id], entry.engaged, !entry.answers.isEmpty else { return false }
@@ -130,6 +134,12 @@ package struct AttachmentMachine: Sendable {
     package mutating func takeChanges() -> Changes {
         defer { changes = Changes() }
         return changes
+    }
+
+    /// The workloads that have more agents or fewer than the last time.
+    package mutating func takeChangedAgents() -> Set<WorkloadKey> {
+        defer { changedAgents = [] }
+        return changedAgents
     }
 
     // MARK: attachments
@@ -291,7 +301,9 @@ package struct AttachmentMachine: Sendable {
     /// Changes what there is of a workload; of an empty place nothing is kept.
     private mutating func change(_ workload: WorkloadKey, _ body: (inout Place) -> Void) {
         let wasOccupied = places[workload] != nil
+        let before = places[workload]?.agents.count ?? 0
         body(&places[workload, default: Place()])
+        if before != places[workload]?.agents.count ?? 0 { changedAgents.insert(workload) }
         if let place = places[workload], place.attachments.isEmpty, place.agents.isEmpty { places[workload] = nil }
         if wasOccupied != (places[workload] != nil) { changes.workloads.insert(workload) }
     }

@@ -153,7 +153,9 @@ package enum AttachmentResolver {
 
     private static func matches(kind: String, _ text: String) -> Bool {
         let kind = kind.lowercased()
-        let short = ["deployment": "deploy", "statefulset": "sts", "replicaset": "rs"][kind]
+        let short = ["deployment": "deploy", "statefulset": "sts", "replicaset": "rs", "daemonset": "ds", "pod": "po"][
+            kind
+        ]
         return text == kind || text == kind + "s" || text == short
     }
 }

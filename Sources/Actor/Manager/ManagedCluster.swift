@@ -2,18 +2,25 @@ package import Message
 
 /// The cluster as the traffic manager sees and changes it.
 package protocol ManagedCluster: Sendable {
-    /// Deployments, StatefulSets and ReplicaSets of a namespace that are not owned by another workload.
+    /// The workloads of a namespace that are not owned by another workload: Deployments, StatefulSets, ReplicaSets,
+    /// DaemonSets, Jobs, and pods of their own.
     ///
     /// - Throws: `notFound` when there is no such namespace.
     func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts]
     /// The services of a namespace.
     func services(namespace: String) async throws(ManagerFailure) -> [ServiceFacts]
-    /// The pods of a workload.
-    func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts]
-    /// Evicts a pod; a pod that is gone already is a success.
+    /// Follows the pods of a workload: as they are, then after each change.
     ///
-    /// - Throws: `exhausted` while a disruption budget forbids it.
-    func evict(pod: String, namespace: String) async throws(ManagerFailure)
+    /// The stream ends after a failure, or when nobody reads it any more.
+    func follow(_ workload: WorkloadKey) -> AsyncStream<Result<PodPicture, ManagerFailure>>
+    /// Changes a pod of a workload; a pod that is gone already is a success.
+    ///
+    /// - Throws: `exhausted` while a disruption budget forbids it; `precondition` where the pod cannot be changed so.
+    func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure)
     /// Subnets, DNS and namespaces at present.
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo
+    /// Finds out whether new pods pass the admission webhook.
+    ///
+    /// - Returns: What is wrong; empty when they do.
+    func testWebhook() async -> String
 }

@@ -4,8 +4,8 @@ package struct ManagerTimeouts: Sendable {
     package var agentArrival: Duration
     /// For agents to confirm an attachment.
     package var confirmation: Duration
-    /// Between two looks at the pods of a workload that is being replaced.
-    package var poll: Duration
+    /// For a change of endpoints to take effect on every node: kube-proxy writes its rules once a second at most.
+    package var propagation: Duration
     /// How long a workstation's session whose link is gone can be resumed.
     package var retention: Duration
     /// The same for an agent's session.
@@ -18,7 +18,7 @@ package struct ManagerTimeouts: Sendable {
     package init(
         agentArrival: Duration = .seconds(30),
         confirmation: Duration = .seconds(10),
-        poll: Duration = .milliseconds(150),
+        propagation: Duration = .seconds(1),
         retention: Duration = .seconds(24 * 3600),
         agentRetention: Duration = .seconds(15),
         inactivity: Duration = .seconds(600),
@@ -26,7 +26,7 @@ package struct ManagerTimeouts: Sendable {
     ) {
         self.agentArrival = agentArrival
         self.confirmation = confirmation
-        self.poll = poll
+        self.propagation = propagation
         self.retention = retention
         self.agentRetention = agentRetention
         self.inactivity = inactivity

@@ -39,7 +39,9 @@ extension TrafficManager {
         )
         try admit(attachment, workload: workload.key)
         do throws(ManagerFailure) {
-            try await bringAgents(to: workload, session: session.id, request: request)
+            // Agents are told as they come: what a new pod gets is answered at the workstation from its first request on.
+            deliver(machine.engage(attachment.id))
+            try await bringAgents(to: workload, spec, session: session.id, request: request)
             return try await confirm(attachment.id, session: session.id, request: request)
         } catch {
             deliver(machine.remove(attachment.id))
@@ -47,52 +49,27 @@ extension TrafficManager {
         }
     }
 
-    /// Replaces the pods that have no agent, one after another, until every pod has one and one at least is ready.
+    /// Brings an agent into every pod of the workload.
     func bringAgents(
         to workload: WorkloadFacts,
+        _ spec: AttachmentSpec,
         session: String,
         request: String
     ) async throws(ManagerFailure) {
         want(workload.key)
-        let clock = ContinuousClock()
-        var lastStep = clock.now
-        var evicted: Set<String> = []
-        var lastSeen: Set<String> = []
-        var said = ""
-        while true {
-            guard !Task.isCancelled else { throw ManagerFailure(.aborted, "the request was given up") }
-            let pods = try await cluster.pods(of: workload.key).filter { !$0.terminating }
-            let linked = machine.pods(of: workload.key)
-            let serving = pods.filter { $0.hasAgent && $0.ready && linked.contains($0.name) }
-            let bare = pods.filter { !$0.hasAgent }
-            if bare.isEmpty, !serving.isEmpty, serving.count == pods.filter(\.ready).count { return }
-            let seen = Set(pods.map { "\($0.name) \($0.ready) \(linked.contains($0.name))" })
-            if seen != lastSeen {
-                lastSeen = seen
-                lastStep = clock.now
-            }
-            // One at a time, and the next only when the one before has been replaced: gentle with the workload.
-            let whole = pods.filter(\.ready).count >= min(workload.ready, workload.replicas)
-            if let next = bare.first(where: { !evicted.contains($0.name) }), whole || evicted.isEmpty {
-                do throws(ManagerFailure) {
-                    progress(request, "evict", "replacing pod \(next.name) by one with an agent", to: session)
-                    try await cluster.evict(pod: next.name, namespace: workload.key.namespace)
-                    evicted.insert(next.name)
-                    lastStep = clock.now
-                } catch {
-                    guard error.code == .exhausted else { throw error }
-                    progress(request, "budget", "a disruption budget holds pod \(next.name) back", to: session)
-                }
-            }
-            let text = "waiting for the pod to be replaced"
-            if said != text, !evicted.isEmpty {
-                said = text
-                progress(request, "replace", text, to: session)
-            }
-            guard lastStep.duration(to: clock.now) < timeouts.agentArrival else {
-                throw ManagerFailure(.timeout, Self.complaint(workload.key, pods, linked: linked))
-            }
-            try? await Task.sleep(for: timeouts.poll)
+        desk.idleSince[workload.key] = nil
+        var manner = workload.manner
+        switch spec.attach {
+        case "": break
+        case "ephemeral": manner = .never
+        default: throw ManagerFailure(.invalid, "attach is \"\(spec.attach)\": it can be ephemeral, or nothing")
+        }
+        do throws(ManagerFailure) {
+            try await replacePods(of: workload, goal: .agent, manner: manner, request: request, session: session)
+        } catch {
+            // An agent that cannot start must not stand in the way of the workload's next pods.
+            if machine.pods(of: workload.key).isEmpty { unwant(workload.key) }
+            throw error
         }
     }
 
@@ -115,21 +92,5 @@ extension TrafficManager {
         }
         guard outcome.state == .active else { throw ManagerFailure(.precondition, outcome.message) }
         return outcome
-    }
-
-    /// Says in words why no agent has come.
-    private static func complaint(_ workload: WorkloadKey, _ pods: [PodFacts], linked: Set<String>) -> String {
-        let start = "no agent came up in \(workload) in time: "
-        if pods.isEmpty { return start + "it has no pods" }
-        if let bare = pods.first(where: { !$0.hasAgent }) {
-            return start + "pod \(bare.name) was made without an agent; is the admission webhook reachable?"
-        }
-        if let trouble = pods.first(where: { !$0.trouble.isEmpty }) {
-            return start + "pod \(trouble.name): \(trouble.trouble)"
-        }
-        if let silent = pods.first(where: { $0.ready && !linked.contains($0.name) }) {
-            return start + "the agent in pod \(silent.name) does not reach the traffic manager"
-        }
-        return start + "pod \(pods[0].name) is not ready"
     }
 }

@@ -36,6 +36,8 @@ package actor TrafficManager {
     var machine = AttachmentMachine()
     private var outbound: [String: Outbound] = [:]
     private var wanted: WantedWorkloads
+    /// Replacements of pods that are under way.
+    var desk = ReplacementDesk()
     /// Whether a session has a reverse link, by the latest word on it.
     private var reverse: [String: (isUp: Bool, sequence: UInt64)] = [:]
     private var info = ClusterInfo()
@@ -242,6 +244,11 @@ package actor TrafficManager {
         firstLook = nil
     }
 
+    /// From now on new pods of a workload get no agent, unless it asks for one itself.
+    func unwant(_ workload: WorkloadKey) {
+        wanted.forget(workload)
+    }
+
     /// Looks at the cluster's network again, and tells the clients if it has changed.
     ///
     /// To be called now and then.
@@ -315,6 +322,7 @@ package actor TrafficManager {
             if notice.change.removed { registry.missed(notice.session, notice.change) }
         }
         for id in changes.attachments { wake(id) }
+        for workload in machine.takeChangedAgents() { desk.running[workload]?.wake.yield() }
     }
 
     func send(_ message: ManagerMessage, to id: String) {
@@ -328,7 +336,8 @@ package actor TrafficManager {
         entry.finish()
     }
 
-    private func wake(_ attachment: String) {
+    /// Lets those look again who wait for a change of something.
+    func wake(_ attachment: String) {
         for watcher in (watchers[attachment] ?? [:]).values { watcher.yield() }
     }
 

@@ -37,6 +37,9 @@ package struct WantedWorkloads: Sendable {
         vacancies.append(Vacancy(workload: workload, since: now))
     }
 
+    /// Forgets a workload at once.
+    package mutating func forget(_ workload: WorkloadKey) { vacantSince[workload] = nil }
+
     /// Forgets what has been vacant for too long.
     package mutating func expire(now: ContinuousClock.Instant) {
         while let first = vacancies.first, first.since.advanced(by: retention) <= now {

@@ -34,6 +34,12 @@ package struct WorkloadFacts: Sendable, Hashable {
     package var ready: Int
     /// Why it cannot be attached to; empty if it can.
     package var obstacle: String
+    /// How its pods can be replaced.
+    package var manner: ReplacementManner
+    /// For how long a new pod must have been ready before it counts.
+    package var minReadySeconds: Int
+    /// An annotation asks for an agent in every pod.
+    package var asksForAgent: Bool
 
     package init(
         key: WorkloadKey,
@@ -41,7 +47,10 @@ package struct WorkloadFacts: Sendable, Hashable {
         containers: [Container],
         replicas: Int,
         ready: Int,
-        obstacle: String = ""
+        obstacle: String = "",
+        manner: ReplacementManner = .inPlace,
+        minReadySeconds: Int = 0,
+        asksForAgent: Bool = false
     ) {
         self.key = key
         self.labels = labels
@@ -49,5 +58,8 @@ package struct WorkloadFacts: Sendable, Hashable {
         self.replicas = replicas
         self.ready = ready
         self.obstacle = obstacle
+        self.manner = manner
+        self.minReadySeconds = minReadySeconds
+        self.asksForAgent = asksForAgent
     }
 }

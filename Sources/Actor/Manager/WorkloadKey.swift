@@ -1,6 +1,6 @@
 /// Names one workload of a cluster.
 package struct WorkloadKey: Sendable, Hashable, CustomStringConvertible {
-    /// `Deployment`, `StatefulSet` or `ReplicaSet`.
+    /// `Deployment`, `StatefulSet`, `ReplicaSet`, `DaemonSet`, `Job` or `Pod`.
     package let kind: String
     package let name: String
     package let namespace: String

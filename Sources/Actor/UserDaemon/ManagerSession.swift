@@ -15,6 +15,8 @@ package protocol ManagerSession: AnyObject, Sendable {
     func noteUse()
     /// The workloads of a namespace.
     func workloads(namespace: String) async throws(DaemonFailure) -> [Workload]
+    /// Has the agents of workloads removed; returns when that is done.
+    func removeAgents(_ request: RemoveAgentsRequest) async throws(DaemonFailure) -> RemoveAgentsResult
     /// Round trip and bytes of the link at present.
     func figures() async -> LinkFigures
     /// The links at present.

@@ -131,6 +131,14 @@ package actor UserDaemon {
         return try await session.workloads(namespace: namespace.isEmpty ? info.namespace : namespace)
     }
 
+    /// Has the agents of workloads removed.
+    package func removeAgents(_ request: RemoveAgentsRequest) async throws(DaemonFailure) -> RemoveAgentsResult {
+        let (session, info) = try present()
+        var request = request
+        if request.namespace.isEmpty { request.namespace = info.namespace }
+        return try await session.removeAgents(request)
+    }
+
     /// Makes an attachment and waits until it is active.
     package func intercept(
         _ spec: AttachmentSpec,
@@ -342,5 +350,8 @@ extension ConnectionInfo {
         podSubnets = cluster.podSubnets
         dnsAddress = cluster.dnsAddress
         clusterDomain = cluster.clusterDomain
+        // What was told of the cluster before may have been mended.
+        let prefix = "in the cluster: "
+        warnings = warnings.filter { !$0.hasPrefix(prefix) } + cluster.warnings.map { prefix + $0 }
     }
 }

@@ -12,4 +12,8 @@ package enum ManagerCalls {
     ///
     /// Unary.
     package static let listWorkloads = CallMethod<ListWorkloadsRequest, WorkloadList>("Manager", "ListWorkloads")
+    /// Replaces pods by pods without an agent; answered when that is done.
+    ///
+    /// Unary.
+    package static let removeAgents = CallMethod<RemoveAgentsRequest, RemoveAgentsResult>("Manager", "RemoveAgents")
 }

@@ -30,6 +30,10 @@ package enum UserDaemonCalls {
     ///
     /// Unary.
     package static let revoke = CallMethod<RevokeOrder, Empty>("UserDaemon", "Revoke")
+    /// Replaces pods by pods without an agent; answered when that is done.
+    ///
+    /// Unary; the daemon fills in its session.
+    package static let removeAgents = CallMethod<RemoveAgentsRequest, RemoveAgentsResult>("UserDaemon", "RemoveAgents")
     /// Ends the connection.
     ///
     /// Unary.

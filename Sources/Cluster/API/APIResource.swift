@@ -55,6 +55,7 @@ extension APIResource {
     package static let replicaSets = apps("replicasets", "ReplicaSet")
     package static let statefulSets = apps("statefulsets", "StatefulSet")
     package static let daemonSets = apps("daemonsets", "DaemonSet")
+    package static let jobs = APIResource(group: "batch", version: "v1", plural: "jobs", kind: "Job")
     package static let endpointSlices = APIResource(
         group: "discovery.k8s.io",
         version: "v1",

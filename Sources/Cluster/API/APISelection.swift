@@ -16,6 +16,28 @@ package struct APISelection: Sendable, Hashable {
         fields = ""
     }
 
+    /// The objects that an object's `spec.selector` chooses; nil when it says nothing that could be asked for.
+    ///
+    /// - Parameter selector: a LabelSelector: `matchLabels` and `matchExpressions`.
+    package init?(selector: JSONValue?) {
+        var terms = (selector?["matchLabels"]?.stringMap ?? [:]).sorted { $0.key < $1.key }.map {
+            "\($0.key)=\($0.value)"
+        }
+        for expression in selector?["matchExpressions"]?.array ?? [] {
+            guard let key = expression["key"]?.string else { return nil }
+            let values = (expression["values"]?.stringArray ?? []).joined(separator: ",")
+            switch expression["operator"]?.string {
+            case "In": terms.append("\(key) in (\(values))")
+            case "NotIn": terms.append("\(key) notin (\(values))")
+            case "Exists": terms.append(key)
+            case "DoesNotExist": terms.append("!\(key)")
+            default: return nil
+            }
+        }
+        guard !terms.isEmpty else { return nil }
+        self.init(labels: terms.joined(separator: ","))
+    }
+
     var query: [(name: String, value: String)] {
         var query: [(name: String, value: String)] = []
         if !labels.isEmpty { query.append((name: "labelSelector", value: labels)) }

@@ -53,6 +53,46 @@ struct AgentContainerBuilder {
         ]
     }
 
+    /// The agent for a running pod: it redirects its ports itself.
+    func ephemeral(config: AgentConfig, redirects: [PortRedirect], mirror: AppMirror) -> JSONValue {
+        var container = agent(config: config, ports: [], mirror: mirror)
+        // What the API server refuses in ephemeral containers.
+        for field in ["readinessProbe", "resources", "ports"] { container[field] = nil }
+        // Without own volumes; the token of the pod's service account is in a volume that most pods have.
+        var mounts = mirror.mounts.filter { $0["subPath"] == nil && $0["subPathExpr"] == nil }
+        let volumes = pod.at("spec", "volumes")?.array ?? []
+        let access = volumes.first { volume in
+            (volume.at("projected", "sources")?.array ?? []).contains { $0["serviceAccountToken"] != nil }
+        }
+        if let name = access?["name"] {
+            mounts.append(["name": name, "mountPath": "/var/run/secrets/telepresence", "readOnly": true])
+        }
+        container["volumeMounts"] = mounts.isEmpty ? nil : .array(mounts)
+        let redirected: JSONValue = [
+            "name": .string(PortRedirect.environmentName), "value": .string(PortRedirect.text(redirects)),
+        ]
+        container["env"] = .array(
+            (container["env"]?.array ?? []) + [redirected, field(AgentEnvironment.hostAddress, "status.hostIP")]
+        )
+        container["securityContext"] = [
+            "allowPrivilegeEscalation": false,
+            "capabilities": ["drop": ["ALL"], "add": ["NET_ADMIN"]],
+            "privileged": false,
+            "runAsNonRoot": false,
+            "runAsUser": 0,
+            "seccompProfile": ["type": "RuntimeDefault"],
+        ]
+        let taken = (pod.at("spec", "ephemeralContainers")?.array ?? []).compactMap { $0["name"]?.string }
+        var name = AgentEnvironment.containerName
+        var number = 2
+        while taken.contains(name) {
+            name = "\(AgentEnvironment.containerName)-\(number)"
+            number += 1
+        }
+        container["name"] = .string(name)
+        return container
+    }
+
     /// The init container that redirects ports: root, but with the one capability that it needs, and for a moment only.
     func redirecting(_ redirects: [PortRedirect]) -> JSONValue {
         var container: JSONValue = [

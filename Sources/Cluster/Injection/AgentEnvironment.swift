@@ -25,6 +25,8 @@ package enum AgentEnvironment {
     package static let podName = "TELEPRESENCE_POD_NAME"
     /// The pod's address, the first one when it has several.
     package static let podAddress = "TELEPRESENCE_POD_IP"
+    /// The node's address, from which probes come; in ephemeral agents only.
+    package static let hostAddress = "TELEPRESENCE_HOST_IP"
     /// The pod's namespace.
     package static let podNamespace = "TELEPRESENCE_POD_NAMESPACE"
     /// How much is logged: `debug`, `info`, `warning` or `error`.

@@ -17,6 +17,15 @@ package enum InjectionAnnotations {
     /// Label on a pod that got an agent: its workload's kind.
     package static let workloadKind = "telepresence.io/workloadKind"
 
+    /// Label on a pod that makes way for one with an agent, or without: `released` or `retired`.
+    package static let replaced = "telepresence.io/replaced"
+    /// Annotation beside ``replaced``: its workload, as `kind/name`.
+    package static let replacedOf = "telepresence.io/replaced-of"
+    /// Annotation beside ``replaced``: the labels that were taken off, as a JSON object.
+    package static let replacedLabels = "telepresence.io/replaced-labels"
+    /// Label on the pod by which the manager tests its webhook.
+    package static let selfTest = "telepresence.io/self-test"
+
     /// What a pod says about getting an agent.
     package enum Wish: Sendable, Hashable {
         /// It says nothing.

@@ -2,7 +2,7 @@
 package struct InjectionRequest: Sendable, Hashable {
     /// The workload that a pod belongs to.
     package struct Workload: Sendable, Hashable {
-        /// `Deployment`, `StatefulSet` or `ReplicaSet`.
+        /// `Deployment`, `StatefulSet`, `ReplicaSet`, `DaemonSet`, `Job` or `Pod`.
         package var kind: String
         package var name: String
 

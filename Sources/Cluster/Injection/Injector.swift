@@ -12,7 +12,7 @@ package struct Injector: Sendable {
     /// Where the app's mounts are found in the agent, by container.
     package static let mountRoot = "/tel_app_mounts"
 
-    private let settings: InjectorSettings
+    let settings: InjectorSettings
 
     package init(settings: InjectorSettings) {
         self.settings = settings
@@ -22,7 +22,12 @@ package struct Injector: Sendable {
     package func inject(_ request: InjectionRequest) -> InjectionOutcome {
         let pod = request.pod
         guard let containers = AppContainer.all(in: pod) else { return .refused(reason: "it has no containers") }
-        if containers.contains(where: { $0.name == AgentEnvironment.containerName }) { return .present }
+        let sidecars = (pod.at("spec", "initContainers")?.array ?? []).filter { $0["restartPolicy"] == "Always" }
+        if (containers.map(\.name) + sidecars.compactMap { $0["name"]?.string }).contains(
+            AgentEnvironment.containerName
+        ) {
+            return .present
+        }
         if case .disabled = InjectionAnnotations.wish(of: pod) {
             return .refused(reason: "the annotation \(InjectionAnnotations.inject) forbids an agent")
         }
@@ -44,6 +49,16 @@ package struct Injector: Sendable {
         }
         if targets.isEmpty {
             warnings.append("no service leads to this pod: only its environment and volumes are served")
+        }
+
+        let native =
+            settings.nativeSidecars == .full
+            || settings.nativeSidecars == .byNumber && targets.allSatisfy(\.byNumber)
+        if request.workload.kind == "Job", !native {
+            return .refused(
+                reason: "an agent beside a Job's containers would keep the Job from ending; native sidecars "
+                    + "(Kubernetes 1.29 and later, for ports by name 1.32) would not"
+            )
         }
 
         var ports = PortAllocator(containers: containers, targets: targets)
@@ -103,14 +118,21 @@ package struct Injector: Sendable {
             "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
         ])
         patch.addVolume(builder.tokenVolume)
-        patch.addContainer(builder.agent(config: config, ports: declared, mirror: mirror))
         if !redirects.isEmpty { patch.addInitContainer(builder.redirecting(redirects)) }
+        var agent = builder.agent(config: config, ports: declared, mirror: mirror)
+        if native {
+            // Starts before the app and ends after it, and does not keep a Job from ending.
+            agent["restartPolicy"] = "Always"
+            patch.addInitContainer(agent)
+        } else {
+            patch.addContainer(agent)
+        }
         patch.mark(workload: request.workload, image: settings.agentImage)
         return .inject(patch: patch.patch, config: config, warnings: warnings)
     }
 
     /// What in a pod's manifest rules an agent out.
-    private func obstacle(in pod: JSONValue) -> String? {
+    func obstacle(in pod: JSONValue) -> String? {
         guard let spec = pod["spec"]?.object else { return "it has no spec" }
         if spec["hostNetwork"]?.bool == true {
             return "it uses the node's network (hostNetwork), where an agent would catch traffic of others"

@@ -13,6 +13,8 @@ package struct InjectorSettings: Sendable, Hashable {
     package var logLevel: String
     /// The user and group that an agent runs as where the pod names none but root; nil leaves it to the image.
     package var agentUser: Int64?
+    /// Whether agents can be sidecars of Kubernetes' own.
+    package var nativeSidecars: NativeSidecars
     /// The number that the agents' own ports count up from.
     package var firstAgentPort: Int
     /// The number that the ports count up from by which probes pass an agent by.
@@ -26,6 +28,7 @@ package struct InjectorSettings: Sendable, Hashable {
         managerCA: String,
         logLevel: String = "info",
         agentUser: Int64? = 7439,
+        nativeSidecars: NativeSidecars = .none,
         firstAgentPort: Int = 9900,
         firstProbePort: Int = 10900
     ) {
@@ -36,6 +39,7 @@ package struct InjectorSettings: Sendable, Hashable {
         self.managerCA = managerCA
         self.logLevel = logLevel
         self.agentUser = agentUser
+        self.nativeSidecars = nativeSidecars
         self.firstAgentPort = firstAgentPort
         self.firstProbePort = firstProbePort
     }

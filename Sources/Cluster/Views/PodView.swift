@@ -33,23 +33,64 @@ package struct PodView: ObjectView {
         return conditions.contains { $0["type"]?.string == "Ready" && $0["status"]?.string == "True" }
     }
 
-    /// Whether the traffic agent was injected.
+    /// Whether the traffic agent was injected: beside the app, as a native sidecar, or as an ephemeral container that runs.
     package var hasAgent: Bool {
-        containers.contains { $0.name == AgentEnvironment.containerName }
+        let name = AgentEnvironment.containerName
+        if containers.contains(where: { $0.name == name }) || initContainers.contains(where: { $0.name == name }) {
+            return true
+        }
+        return hasEphemeralAgent
     }
 
-    /// Why a container waits or has ended, as `container: reason: message`; nil when all is well or nothing is known.
-    package var trouble: String? {
-        let statuses =
-            (object.at("status", "initContainerStatuses")?.array ?? [])
-            + (object.at("status", "containerStatuses")?.array ?? [])
+    /// Whether an ephemeral container that is an agent runs.
+    package var hasEphemeralAgent: Bool {
+        (object.at("status", "ephemeralContainerStatuses")?.array ?? []).contains { status in
+            status["name"]?.string?.hasPrefix(AgentEnvironment.containerName) == true
+                && status.at("state", "running") != nil
+        }
+    }
+
+    /// What keeps a pod from being ready.
+    package struct Trouble: Sendable, Hashable {
+        /// No node has room for it.
+        package let isUnschedulable: Bool
+        /// As `container: reason: message`.
+        package let text: String
+    }
+
+    /// Why a container waits, has failed, or why no node takes the pod; nil when all is well or nothing is known.
+    package var trouble: Trouble? {
+        for condition in object.at("status", "conditions")?.array ?? []
+        where condition["type"]?.string == "PodScheduled" && condition["status"]?.string == "False" {
+            let message = condition["message"]?.string ?? condition["reason"]?.string ?? "no reason is given"
+            return Trouble(isUnschedulable: true, text: "it cannot be scheduled: \(message)")
+        }
+        let statuses = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"].flatMap {
+            object.at("status", $0)?.array ?? []
+        }
         for status in statuses {
             guard let waiting = status.at("state", "waiting"), let reason = waiting["reason"]?.string,
                 reason != "ContainerCreating", reason != "PodInitializing"
             else { continue }
-            let message = waiting["message"]?.string.map { ": \($0)" } ?? ""
-            return "\(status["name"]?.string ?? "?"): \(reason)\(message)"
+            var text = "container \(status["name"]?.string ?? "?"): \(reason)"
+            if let message = waiting["message"]?.string { text += ": \(message)" }
+            if let last = status.at("lastState", "terminated") { text += "; " + Self.ending(last) }
+            return Trouble(isUnschedulable: false, text: text)
+        }
+        // An init container that fails is started again; before the back-off begins it is seen like this.
+        for status in object.at("status", "initContainerStatuses")?.array ?? [] {
+            guard let ended = status.at("state", "terminated"), (ended["exitCode"]?.int ?? 0) != 0 else { continue }
+            return Trouble(
+                isUnschedulable: false,
+                text: "container \(status["name"]?.string ?? "?"): " + Self.ending(ended)
+            )
         }
         return nil
+    }
+
+    private static func ending(_ terminated: JSONValue) -> String {
+        let message = terminated["message"]?.string.flatMap { $0.isEmpty ? nil : ": \($0)" } ?? ""
+        let reason = terminated["reason"]?.string.map { " (\($0))" } ?? ""
+        return "it ended with status \(terminated["exitCode"]?.int ?? 0)\(reason)\(message)"
     }
 }

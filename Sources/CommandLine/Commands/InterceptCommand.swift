@@ -42,6 +42,9 @@ package struct InterceptCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "The namespace. Default: the connection's.")
     var namespace: String?
 
+    @Option(help: "How the agent comes into the pods: ephemeral adds it to running pods, which are not restarted.")
+    var attach: AttachManner?
+
     @Option(name: [.short, .long], help: "Write the container's environment to this file.")
     var envFile: String?
 
@@ -87,6 +90,7 @@ package struct InterceptCommand: AsyncParsableCommand {
         spec.namespace = namespace ?? ""
         spec.service = service ?? ""
         spec.container = container ?? ""
+        spec.attach = attach?.rawValue ?? ""
         spec.ports = try (port.isEmpty ? [""] : port).map { try PortArgument.parse($0, address: address) }
         return spec
     }
@@ -121,4 +125,9 @@ package struct InterceptCommand: AsyncParsableCommand {
         let output = AttachmentOutput(attachment)
         terminal.result(global.format.isStructured ? try global.format.encode(output) : output.text)
     }
+}
+
+/// How an agent comes into the pods of a workload.
+enum AttachManner: String, ExpressibleByArgument {
+    case ephemeral
 }

@@ -127,6 +127,14 @@ package struct DaemonClient: Sendable {
         }
     }
 
+    /// Has the agents of workloads removed; returns when their pods have been replaced.
+    func removeAgents(workloads: [String], all: Bool, namespace: String) async throws -> RemoveAgentsResult {
+        let request = RemoveAgentsRequest(namespace: namespace, workloads: workloads, all: all)
+        return try await translating {
+            try await client.unary(UserDaemonCalls.removeAgents, request, timeout: .seconds(660))
+        }
+    }
+
     /// Disconnects; with `stopDaemons` returns once the daemon has ended, so that what comes next finds none.
     func quit(stopDaemons: Bool) async throws {
         var request = QuitRequest()

@@ -66,18 +66,35 @@ package final class FilterTable {
     ///
     /// The table stays until the namespace goes or `remove` is called.
     package static func install(_ redirects: [PortRedirect], name: String = "telepresence") throws(SystemError) {
+        let socket = try NetlinkSocket(protocol: 12)
+        let messages =
+            // So that there is one to remove.
+            [FilterMessage.addTable(name), FilterMessage.deleteTable(name), FilterMessage.addTable(name)]
+            + redirection(redirects, table: name)
+        try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
+    }
+
+    /// Sends what arrives from outside for some ports to other ports, as long as the returned object lives.
+    ///
+    /// The table vanishes with `close`, with the last reference, or with the process however it dies.
+    package static func redirecting(
+        _ redirects: [PortRedirect],
+        name: String = "telepresence-agent"
+    ) throws(SystemError) -> FilterTable {
+        let socket = try NetlinkSocket(protocol: 12)
+        let messages =
+            [FilterMessage.addTable(name, flags: FilterMessage.ownerFlag)] + redirection(redirects, table: name)
+        try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
+        return FilterTable(name: name, socket: socket, servers: [])
+    }
+
+    /// The chain that redirects what arrives by any interface but `lo`.
+    private static func redirection(_ redirects: [PortRedirect], table name: String) -> [NetlinkMessage] {
         let chain = "prerouting"
         var loopback = Array("lo".utf8)
         loopback += [UInt8](repeating: 0, count: 16 - loopback.count)
-        var messages = [
-            // So that there is one to remove.
-            FilterMessage.addTable(name),
-            FilterMessage.deleteTable(name),
-            FilterMessage.addTable(name),
-            FilterMessage.addNatChain(chain, in: name, hook: 0, priority: -100),
-        ]
-        for redirect in redirects {
-            messages.append(
+        return [FilterMessage.addNatChain(chain, in: name, hook: 0, priority: -100)]
+            + redirects.map { redirect in
                 FilterMessage.addRule(
                     [
                         .meta(key: 6), .compare(loopback, equal: false),
@@ -88,10 +105,7 @@ package final class FilterTable {
                     table: name,
                     chain: chain
                 )
-            )
-        }
-        let socket = try NetlinkSocket(protocol: 12)
-        try socket.performBatch(FilterMessage.batch(messages), "add filter table", name)
+            }
     }
 
     /// Removes a table that nobody owns.

@@ -14,6 +14,8 @@ package struct AttachmentSpec: WireMessage {
     package var container: String
     /// Ports; none means the only port there is.
     package var ports: [PortSpec]
+    /// How the agent comes into the pods: empty lets the manager choose, `ephemeral` spares them a restart.
+    package var attach: String
 
     package init(
         name: String = "",
@@ -22,7 +24,8 @@ package struct AttachmentSpec: WireMessage {
         namespace: String = "",
         service: String = "",
         container: String = "",
-        ports: [PortSpec] = []
+        ports: [PortSpec] = [],
+        attach: String = ""
     ) {
         self.name = name
         self.kind = kind
@@ -31,6 +34,7 @@ package struct AttachmentSpec: WireMessage {
         self.service = service
         self.container = container
         self.ports = ports
+        self.attach = attach
     }
 
     /// Every field at its default.
@@ -48,6 +52,7 @@ package struct AttachmentSpec: WireMessage {
             FieldRow(5, "service", .string),
             FieldRow(6, "container", .string),
             FieldRow(7, "ports", .repeated(.message("PortSpec"))),
+            FieldRow(8, "attach", .string),
         ]
     )
 
@@ -59,6 +64,7 @@ package struct AttachmentSpec: WireMessage {
         writer.string(5, service)
         writer.string(6, container)
         writer.message(7, ports)
+        writer.string(8, attach)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -72,6 +78,7 @@ package struct AttachmentSpec: WireMessage {
             case 5: service = try reader.string(field)
             case 6: container = try reader.string(field)
             case 7: ports.append(try reader.message(field, repeated: true))
+            case 8: attach = try reader.string(field)
             default: break
             }
         }

@@ -12,6 +12,8 @@ package struct ClusterInfo: WireMessage {
     package var namespaces: [String]
     /// Where the manager's links are reached without the API server: host:port, best first.
     package var directAddresses: [String]
+    /// What is wrong in the cluster that users must know of.
+    package var warnings: [String]
 
     package init(
         serviceSubnets: [String] = [],
@@ -19,7 +21,8 @@ package struct ClusterInfo: WireMessage {
         dnsAddress: String = "",
         clusterDomain: String = "",
         namespaces: [String] = [],
-        directAddresses: [String] = []
+        directAddresses: [String] = [],
+        warnings: [String] = []
     ) {
         self.serviceSubnets = serviceSubnets
         self.podSubnets = podSubnets
@@ -27,6 +30,7 @@ package struct ClusterInfo: WireMessage {
         self.clusterDomain = clusterDomain
         self.namespaces = namespaces
         self.directAddresses = directAddresses
+        self.warnings = warnings
     }
 
     /// Every field at its default.
@@ -43,6 +47,7 @@ package struct ClusterInfo: WireMessage {
             FieldRow(4, "cluster_domain", .string),
             FieldRow(5, "namespaces", .repeated(.string)),
             FieldRow(6, "direct_addresses", .repeated(.string)),
+            FieldRow(7, "warnings", .repeated(.string)),
         ]
     )
 
@@ -53,6 +58,7 @@ package struct ClusterInfo: WireMessage {
         writer.string(4, clusterDomain)
         writer.string(5, namespaces)
         writer.string(6, directAddresses)
+        writer.string(7, warnings)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -65,6 +71,7 @@ package struct ClusterInfo: WireMessage {
             case 4: clusterDomain = try reader.string(field)
             case 5: namespaces.append(try reader.string(field, repeated: true))
             case 6: directAddresses.append(try reader.string(field, repeated: true))
+            case 7: warnings.append(try reader.string(field, repeated: true))
             default: break
             }
         }

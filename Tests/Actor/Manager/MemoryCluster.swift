@@ -1,19 +1,29 @@
 import Actor
 import Message
 
-/// A cluster in memory: evicting a pod takes it away and calls for its successor.
+/// A cluster in memory: replacing a pod takes it away and calls for its successor.
 actor MemoryCluster: ManagedCluster {
     var workloads: [WorkloadFacts] = []
     var services: [ServiceFacts] = []
     var pods: [WorkloadKey: [PodFacts]] = [:]
-    var evicted: [String] = []
+    /// Pods that were evicted or released.
+    var replaced: [String] = []
+    var steps: [PodStep] = []
     var info = ClusterInfo(serviceSubnets: ["10.96.0.0/16"], clusterDomain: "cluster.local")
-    /// Told of an eviction; makes the new pod, or does not.
-    var onEvict: (@Sendable (MemoryCluster, String) async -> Void)?
+    var webhookProblem = ""
+    /// Told of a replacement; makes the new pod, or does not.
+    var onReplace: (@Sendable (MemoryCluster, String) async -> Void)?
     /// Evictions to refuse first, as a disruption budget would.
     var refusals = 0
+    private var followers: [(WorkloadKey, AsyncStream<Result<PodPicture, ManagerFailure>>.Continuation)] = []
 
-    func add(_ name: String, pods names: [String], hasAgent: Bool = false, replicas: Int? = nil) {
+    func add(
+        _ name: String,
+        pods names: [String],
+        hasAgent: Bool = false,
+        replicas: Int? = nil,
+        manner: ReplacementManner = .inPlace
+    ) {
         let key = WorkloadKey(kind: "Deployment", name: name, namespace: "default")
         workloads.append(
             WorkloadFacts(
@@ -21,13 +31,14 @@ actor MemoryCluster: ManagedCluster {
                 labels: ["app": name],
                 containers: [.init(name: "main", ports: [.init(name: "http", number: 8080)])],
                 replicas: replicas ?? names.count,
-                ready: names.count
+                ready: names.count,
+                manner: manner
             )
         )
         services.append(
             ServiceFacts(name: name, selector: ["app": name], ports: [.init(name: "http", number: 80, target: "http")])
         )
-        pods[key] = names.map { PodFacts(name: $0, ready: true, terminating: false, hasAgent: hasAgent) }
+        pods[key] = names.map { PodFacts(name: $0, ready: true, hasAgent: hasAgent) }
     }
 
     /// From now on it knows nothing.
@@ -43,18 +54,27 @@ actor MemoryCluster: ManagedCluster {
 
     func setPods(_ name: String, _ list: [PodFacts]) {
         pods[WorkloadKey(kind: "Deployment", name: name, namespace: "default")] = list
+        tell()
     }
 
     func replace(_ pod: String, by new: PodFacts) {
         for (key, list) in pods where list.contains(where: { $0.name == pod }) {
             pods[key] = list.filter { $0.name != pod } + [new]
         }
+        tell()
     }
 
-    func set(onEvict: @escaping @Sendable (MemoryCluster, String) async -> Void, refusals: Int = 0) {
-        self.onEvict = onEvict
+    func append(_ new: PodFacts, to name: String) {
+        pods[WorkloadKey(kind: "Deployment", name: name, namespace: "default"), default: []].append(new)
+        tell()
+    }
+
+    func set(onReplace: @escaping @Sendable (MemoryCluster, String) async -> Void, refusals: Int = 0) {
+        self.onReplace = onReplace
         self.refusals = refusals
     }
+
+    func set(webhookProblem: String) { self.webhookProblem = webhookProblem }
 
     func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts] {
         guard namespace == "default" else { throw ManagerFailure(.notFound, "no namespace \(namespace)") }
@@ -63,21 +83,66 @@ actor MemoryCluster: ManagedCluster {
 
     func services(namespace: String) async throws(ManagerFailure) -> [ServiceFacts] { services }
 
-    func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts] { pods[workload] ?? [] }
+    nonisolated func follow(_ workload: WorkloadKey) -> AsyncStream<Result<PodPicture, ManagerFailure>> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Result<PodPicture, ManagerFailure>.self,
+            bufferingPolicy: .bufferingNewest(1)
+        )
+        Task { await self.add(workload, continuation) }
+        return stream
+    }
 
-    func evict(pod: String, namespace: String) async throws(ManagerFailure) {
-        if refusals > 0 {
-            refusals -= 1
-            throw ManagerFailure(.exhausted, "disruption budget")
-        }
-        evicted.append(pod)
-        for (key, list) in pods {
-            pods[key] = list.map {
-                $0.name == pod ? PodFacts(name: pod, ready: false, terminating: true, hasAgent: false) : $0
+    private func add(
+        _ workload: WorkloadKey,
+        _ continuation: AsyncStream<Result<PodPicture, ManagerFailure>>.Continuation
+    ) {
+        followers.append((workload, continuation))
+        tell()
+    }
+
+    private func tell() {
+        for (key, follower) in followers { follower.yield(.success(PodPicture(pods: pods[key] ?? []))) }
+    }
+
+    private func change(_ name: String, _ body: (inout PodFacts) -> Void) {
+        for key in pods.keys {
+            for index in (pods[key] ?? []).indices where pods[key]?[index].name == name {
+                if var pod = pods[key]?[index] {
+                    body(&pod)
+                    pods[key]?[index] = pod
+                }
             }
         }
-        await onEvict?(self, pod)
+        tell()
+    }
+
+    func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {
+        switch step {
+        case .evict(let pod):
+            if refusals > 0 {
+                refusals -= 1
+                throw ManagerFailure(.exhausted, "disruption budget")
+            }
+            replaced.append(pod)
+            change(pod) {
+                $0.terminating = true
+                $0.ready = false
+            }
+        case .release(let pod):
+            replaced.append(pod)
+            change(pod) { $0.place = .released }
+        case .retire(let pod): change(pod) { $0.place = .retired }
+        case .restore(let pod): change(pod) { $0.place = .member }
+        case .inject(let pod): change(pod) { $0.hasAgent = true }
+        }
+        steps.append(step)
+        switch step {
+        case .evict(let pod), .release(let pod), .inject(let pod): await onReplace?(self, pod)
+        case .retire, .restore: break
+        }
     }
 
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo { info }
+
+    func testWebhook() async -> String { webhookProblem }
 }

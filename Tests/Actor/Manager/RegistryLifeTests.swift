@@ -30,7 +30,6 @@ import Testing
             timeouts: ManagerTimeouts(
                 agentArrival: .seconds(20),
                 confirmation: .seconds(20),
-                poll: .milliseconds(5),
                 retention: retention,
                 agentRetention: .zero,
                 inactivity: inactivity

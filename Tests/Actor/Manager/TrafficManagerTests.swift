@@ -14,7 +14,7 @@ import Testing
             timeouts: ManagerTimeouts(
                 agentArrival: arrival,
                 confirmation: .seconds(10),
-                poll: .milliseconds(5),
+                propagation: .zero,
                 retention: retention
             ),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -67,7 +67,7 @@ import Testing
         #expect(attachment.state == .active && attachment.podName == "p1" && attachment.environment == ["A": "1"])
         #expect(attachment.ports.first?.localPort == 9999)
         #expect(attachment.owner == "ann@box" && attachment.workloadKind == "Deployment")
-        #expect(await cluster.evicted == [])
+        #expect(await cluster.replaced == [])
         let ids = (await client.id, await agent.id)
         #expect(manager.permissions.permits(attachment: attachment.id, session: ids.0, agent: ids.1))
         #expect(!manager.permissions.permits(attachment: attachment.id, session: "x", agent: ids.1))
@@ -81,13 +81,13 @@ import Testing
         let manager = manager()
         await cluster.add("web", pods: ["old1", "old2"])
         await cluster.set(
-            onEvict: { cluster, pod in
+            onReplace: { cluster, pod in
                 let new = pod.replacing("old", with: "new")
                 Task {
                     let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
                     #expect(await manager.wantsAgent(key))
                     _ = try await self.agent(manager, "web", pod: new)
-                    await cluster.replace(pod, by: PodFacts(name: new, ready: true, terminating: false, hasAgent: true))
+                    await cluster.replace(pod, by: PodFacts(name: new, ready: true, hasAgent: true))
                 }
             },
             refusals: 2
@@ -95,24 +95,110 @@ import Testing
         let client = try await client(manager)
         await client.say(request("r1"))
         #expect(try await client.result("r1").code == 0)
-        #expect(await cluster.evicted == ["old1", "old2"])
+        #expect(await cluster.replaced == ["old2", "old1"])
         let phases = await client.phases
-        #expect(phases.first == "resolve" && phases.contains("budget") && phases.contains("replace"))
+        #expect(phases.first == "resolve" && phases.contains("budget") && phases.contains("evict"))
     }
 
-    @Test("When no agent comes the user is told why, and nothing is left")
+    @Test("With a surge the successor serves first, and the user is told")
+    func surge() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["old1", "old2"], manner: .surge(1))
+        await cluster.set(onReplace: { cluster, pod in
+            let new = pod.replacing("old", with: "new")
+            Task {
+                _ = try await self.agent(manager, "web", pod: new)
+                await cluster.append(PodFacts(name: new, ready: true, hasAgent: true), to: "web")
+            }
+        })
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").code == 0)
+        #expect(await cluster.steps == [.release("old1"), .retire("old1"), .release("old2"), .retire("old2")])
+        #expect(await client.phases.contains("retire"))
+    }
+
+    @Test("When a pod comes without agent the user is told why, and all is as before")
     func noAgent() async throws {
-        let manager = manager(arrival: .milliseconds(100))
-        await cluster.add("web", pods: ["old"])
-        await cluster.set(onEvict: { cluster, pod in
-            await cluster.replace(pod, by: PodFacts(name: "bare", ready: true, terminating: false, hasAgent: false))
+        let manager = manager()
+        await cluster.add("web", pods: ["old"], manner: .surge(1))
+        await cluster.set(webhookProblem: "the API server cannot reach the webhook")
+        await cluster.set(onReplace: { cluster, pod in
+            await cluster.append(PodFacts(name: "bare", ready: false, hasAgent: false), to: "web")
         })
         let client = try await client(manager)
         await client.say(request("r1"))
         let result = try await client.result("r1")
-        #expect(result.code == ManagerFailure.Code.timeout.rawValue)
-        #expect(result.message.contains("without an agent; is the admission webhook reachable?"))
+        #expect(result.code == ManagerFailure.Code.precondition.rawValue)
+        #expect(result.message == "pod bare was made without an agent: the API server cannot reach the webhook")
         #expect(await manager.attachmentCount == 0)
+        #expect(await cluster.steps.contains(.restore("old")))
+        #expect(await !manager.wantsAgent(WorkloadKey(kind: "Deployment", name: "web", namespace: "default")))
+    }
+
+    @Test("The injector's own reason is told when it passes a pod over")
+    func refused() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["old"], manner: .surge(1))
+        await cluster.set(onReplace: { cluster, pod in
+            let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+            await manager.injected(key, refusal: "it runs on Windows")
+            await cluster.append(PodFacts(name: "bare", ready: false, hasAgent: false), to: "web")
+        })
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").message == "pod bare was made without an agent: it runs on Windows")
+    }
+
+    @Test("Agents are removed when asked for, but not under an intercept")
+    func removal() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true, manner: .surge(1))
+        let agent = try await agent(manager, "web", pod: "p1")
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").code == 0)
+        let wish = RemoveAgentsRequest(sessionID: await client.id, workloads: ["web"])
+        let held = try await manager.removeAgents(wish)
+        #expect(held.removed == [])
+        #expect(held.problems == ["deployment/web: it is intercepted by ann@box as web; leave that first"])
+        await client.say(.detachRequest(DetachRequest(requestID: "r2", name: "web")))
+        #expect(try await client.result("r2").code == 0)
+        await cluster.set(onReplace: { cluster, _ in
+            await cluster.append(PodFacts(name: "p2", ready: true, hasAgent: false), to: "web")
+        })
+        let result = try await manager.removeAgents(wish)
+        #expect(result == RemoveAgentsResult(removed: ["deployment/web"]))
+        #expect(await cluster.steps == [.release("p1"), .retire("p1")])
+        #expect(await !manager.wantsAgent(WorkloadKey(kind: "Deployment", name: "web", namespace: "default")))
+        await agent.lose()
+    }
+
+    @Test("Agents that nobody has used for a while are removed")
+    func idle() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true, manner: .surge(1))
+        await cluster.add("busy", pods: ["b1"], hasAgent: true, manner: .surge(1))
+        _ = try await agent(manager, "web", pod: "p1")
+        _ = try await agent(manager, "busy", pod: "b1")
+        let client = try await client(manager)
+        await client.say(request("r1", "busy"))
+        #expect(try await client.result("r1").code == 0)
+        await manager.removeIdleAgents(after: .seconds(3600))
+        #expect(await cluster.steps == [])
+        await confirmation { replaced in
+            let (done, signal) = AsyncStream.makeStream(of: String.self)
+            await cluster.set(onReplace: { cluster, pod in
+                await cluster.append(PodFacts(name: "p2", ready: true, hasAgent: false), to: "web")
+                signal.yield(pod)
+            })
+            await manager.removeIdleAgents(after: .zero)
+            for await pod in done {
+                #expect(pod == "p1")
+                replaced()
+                break
+            }
+        }
     }
 
     @Test(
@@ -133,7 +219,7 @@ import Testing
         let result = try await client.result("r")
         #expect(result.code == code.rawValue)
         #expect(result.message == message)
-        #expect(await cluster.evicted == [])
+        #expect(await cluster.replaced == [])
     }
 
     @Test("An intercept is there only when the workstation can be reached")

@@ -13,7 +13,7 @@ POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds"}: b
 POST /load        {"url", "pause"}: begins to ask that again and again
 GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed": [[time, seconds, error]…],
                   "turns": [[time, NAME]…]: when somebody else began to answer; times are those at which requests began}
-POST /load/stop   ends it, and answers as GET /load
+POST /load/stop   {"url"}: ends it (without a url: all), and answers as GET /load
 """
 
 import http.client
@@ -158,7 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.loads[words["url"]] = Load(**words)
             self.answer({})
         elif self.path == "/load/stop":
-            loads, self.server.loads = self.server.loads, {}
+            chosen = [words["url"]] if "url" in words else list(self.server.loads)
+            loads = {url: self.server.loads.pop(url) for url in chosen if url in self.server.loads}
             self.answer({url: load.stop() for url, load in loads.items()})
         else:
             self.answer({"error": "there is nothing here"}, 404)

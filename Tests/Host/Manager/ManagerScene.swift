@@ -44,7 +44,7 @@ final class ManagerScene: Sendable {
             cluster: cluster,
             judge: judge,
             version: "test",
-            timeouts: ManagerTimeouts(agentArrival: .seconds(10), poll: .milliseconds(5)),
+            timeouts: ManagerTimeouts(agentArrival: .seconds(10), propagation: .zero),
             logger: Self.logger
         )
         server = try await ManagerServer.make(

@@ -30,11 +30,14 @@ struct StillCluster: ManagedCluster {
         return [ServiceFacts(name: "web", selector: ["app": "web"], ports: [port])]
     }
 
-    func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts] {
-        pods.map { PodFacts(name: $0, ready: true, terminating: false, hasAgent: true) }
+    func follow(_ workload: WorkloadKey) -> AsyncStream<Result<PodPicture, ManagerFailure>> {
+        let picture = PodPicture(pods: pods.map { PodFacts(name: $0, ready: true, hasAgent: true) })
+        return AsyncStream { $0.yield(.success(picture)) }
     }
 
-    func evict(pod: String, namespace: String) async throws(ManagerFailure) {}
+    func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
+
+    func testWebhook() async -> String { "" }
 
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo { ClusterInfo(clusterDomain: "cluster.local") }
 }

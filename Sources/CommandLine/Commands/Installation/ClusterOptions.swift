@@ -7,9 +7,12 @@ import Message
 struct ClusterOptions: ParsableArguments {
     @Option(
         name: [.customShort("n"), .customLong("namespace"), .customLong("manager-namespace")],
-        help: "The traffic manager's namespace."
+        help: "The traffic manager's namespace. Default: ambassador."
     )
-    var namespace: String = "ambassador"
+    var givenNamespace: String?
+
+    /// The traffic manager's namespace.
+    var namespace: String { givenNamespace ?? "ambassador" }
 
     @Option(help: "The kubeconfig context. Default: the current one.")
     var context: String?

@@ -32,10 +32,6 @@ package enum AgentProgram {
 
     /// How long a pod's readiness waits for the manager's word.
     private static let synchronisationLimit = Duration.seconds(3)
-    /// How long connections are taken after SIGTERM.
-    private static let lateTime = Duration.seconds(1)
-    /// How long open connections may go on after that.
-    private static let drainTime = Duration.seconds(10)
 
     /// A reason why the agent cannot start.
     struct Problem: Error, CustomStringConvertible {
@@ -85,6 +81,7 @@ package enum AgentProgram {
         if let listener = await door.listen(avoiding: used) {
             link.open(door, port: listener.localAddress?.port ?? 0)
         }
+        let probers = probeSources(environment)
         var channels: [any Channel] = []
         for port in config.ports {
             guard let key = AgentRoutes.Port(port) else { continue }
@@ -93,7 +90,13 @@ package enum AgentProgram {
                 let forwarder = UDPForwarder(port: key, appHost: podIP, agent: agent, link: link)
                 channels.append(try await forwarder.listen(agentPort: port.agentPort))
             case .tcp, .unknown:
-                let forwarder = TCPForwarder(port: key, appHost: podIP, agent: agent, link: link)
+                let forwarder = TCPForwarder(
+                    port: key,
+                    appHost: podIP,
+                    agent: agent,
+                    link: link,
+                    alwaysToApp: probers
+                )
                 channels.append(try await forwarder.listen(agentPort: port.agentPort))
             }
             logger.info(
@@ -101,36 +104,76 @@ package enum AgentProgram {
                 metadata: ["port": "\(port.containerPort)/\(port.transport)", "on": "\(port.agentPort)"]
             )
         }
+        // The listeners are there: from here on nothing that is redirected is refused.
+        let redirects = try redirect(environment, logger)
+        defer { redirects?.close() }
+        let drain = AgentDrain(
+            agent: agent,
+            link: link,
+            appHost: podIP,
+            appPorts: ports.filter { $0.transport == .tcp }.map(\.number)
+        )
+        let listeners = channels
         let (told, synchronised) = AsyncStream.makeStream(of: Void.self)
-        let running = Task { await link.run(agent) { synchronised.finish() } }
-        // A pod that joins an intercepted workload gets no traffic before it knows where that is to go; but a manager
-        // that does not answer holds no pod back.
-        let alarm = Task {
-            try? await Task.sleep(for: synchronisationLimit)
-            synchronised.finish()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await link.run(agent) { synchronised.finish() } }
+            group.addTask {
+                await Termination.signalled()
+                logger.info("draining")
+                await drain.run(readyFile: config.readyFile, listeners: listeners)
+            }
+            // A pod that joins an intercepted workload gets no traffic before it knows where that is to go; but a manager
+            // that does not answer holds no pod back.
+            let alarm = Task {
+                try? await Task.sleep(for: synchronisationLimit)
+                synchronised.finish()
+            }
+            for await _ in told {}
+            alarm.cancel()
+            // An ephemeral container may have no place for the file, and no probe that looks for it.
+            do {
+                try ready(config.readyFile)
+            } catch  where redirects != nil {}
+            _ = try await group.next()
+            group.cancelAll()
         }
-        for await _ in told {}
-        alarm.cancel()
-        try ready(config.readyFile)
-        await Termination.signalled()
         logger.info("ending")
-        unlink(config.readyFile)
-        await drain(channels, link)
-        running.cancel()
-        await running.value
     }
 
-    /// Takes connections for a moment longer, as the cluster learns late that the pod is going, then none; those that are
-    /// open may end by themselves, up to a limit.
-    private static func drain(_ channels: [any Channel], _ link: AgentLink) async {
-        try? await Task.sleep(for: lateTime)
-        for channel in channels { try? await channel.close() }
-        let end = ContinuousClock.now + drainTime
-        while ContinuousClock.now < end {
-            let open = try? await link.eventLoop.submit { link.counts.open }.get()
-            guard let open, open > 0 else { return }
-            try? await Task.sleep(for: .milliseconds(50))
+    /// In an ephemeral container no init container can redirect the ports: the agent does it, for as long as it lives.
+    private static func redirect(_ environment: [String: String], _ logger: Logger) throws -> FilterTable? {
+        guard let text = environment[Cluster.PortRedirect.environmentName], !text.isEmpty else { return nil }
+        guard let redirects = Cluster.PortRedirect.parse(text) else {
+            throw Problem(description: "\(Cluster.PortRedirect.environmentName) is wrong: \(text)")
         }
+        let table = try FilterTable.redirecting(
+            redirects.map { redirect in
+                Kernel.PortRedirect(
+                    redirect.transport == "udp" ? .udp : .tcp,
+                    from: UInt16(clamping: redirect.from),
+                    to: UInt16(clamping: redirect.to)
+                )
+            }
+        )
+        logger.info("redirected", metadata: ["ports": "\(text)"])
+        return table
+    }
+
+    /// The addresses from which an ephemeral agent gets the kubelet's probes, which are for the app: the node's, and that of its
+    /// end of the pod's network.
+    private static func probeSources(_ environment: [String: String]) -> Set<String> {
+        guard let host = environment[AgentEnvironment.hostAddress], !host.isEmpty else { return [] }
+        var sources: Set<String> = [host]
+        let routes = FileContents.read("/proc/net/route").map { String(decoding: $0, as: UTF8.self) }
+        for line in (routes ?? "").split(separator: "\n").dropFirst() {
+            let fields = line.split(whereSeparator: \.isWhitespace)
+            guard fields.count > 2, fields[1] == "00000000", let gateway = UInt32(fields[2], radix: 16) else {
+                continue
+            }
+            // As the kernel prints it: in the machine's own byte order.
+            sources.insert(withUnsafeBytes(of: gateway) { $0.map(String.init).joined(separator: ".") })
+        }
+        return sources
     }
 
     private static func hello(_ config: AgentConfig, podIP: String, environment: [String: String]) -> AgentHello {

@@ -19,15 +19,19 @@ final class TCPForwarder {
     private let link: AgentLink
     private let eventLoop: any EventLoop
     private let patience: TimeAmount
+    /// Callers whose connections never go to a workstation.
+    private let alwaysToApp: Set<String>
 
     init(
         port: AgentRoutes.Port,
         appHost: String,
         agent: TrafficAgent,
         link: AgentLink,
-        patience: TimeAmount = TCPForwarder.patience
+        patience: TimeAmount = TCPForwarder.patience,
+        alwaysToApp: Set<String> = []
     ) {
         self.patience = patience
+        self.alwaysToApp = alwaysToApp
         self.port = port
         self.appHost = appHost
         self.agent = agent
@@ -63,7 +67,7 @@ final class TCPForwarder {
         counts.value.open += 1
         channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
         let route = agent.assumeIsolated { [port] in $0.route(port) }
-        guard case .workstation(let target) = route, link.hasWay(to: target) else {
+        guard case .workstation(let target) = route, link.hasWay(to: target), !isProber(channel.remoteAddress) else {
             link.counts.app += 1
             toApp(channel, input)
             return
@@ -81,6 +85,12 @@ final class TCPForwarder {
                 toApp(channel, input)
             }
         }
+    }
+
+    private func isProber(_ address: SocketAddress?) -> Bool {
+        guard !alwaysToApp.isEmpty, let text = address?.ipAddress else { return false }
+        // An IPv4 caller of a socket for both families.
+        return alwaysToApp.contains(text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text)
     }
 
     private func toApp(_ channel: any Channel, _ input: HeldInput) {

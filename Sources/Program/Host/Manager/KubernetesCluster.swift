@@ -5,45 +5,65 @@ import Synchronization
 
 /// The cluster behind an API server, as the traffic manager sees and changes it.
 package final class KubernetesCluster: ManagedCluster {
-    private static let workloadKinds: [(APIResource, String)] = [
+    /// The kinds of workloads, those that every installation may read first.
+    static let kinds: [(APIResource, String)] = [
         (.deployments, "Deployment"), (.statefulSets, "StatefulSet"), (.replicaSets, "ReplicaSet"),
+        (.daemonSets, "DaemonSet"), (.jobs, "Job"), (.pods, "Pod"),
     ]
 
-    private let api: APIConnection
+    let api: APIConnection
     private let resolver: PodResolver
     private let subnets: SubnetFinder
     private let direct: DirectAddressFinder
-    /// Selectors of the workloads seen, so that looking at pods costs one request.
-    private let selectors = Mutex<[WorkloadKey: [String: String]]>([:])
+    /// The manager's own namespace.
+    let namespace: String
+    /// How long a pod that gets no new connections any more may take to end its last requests.
+    let lastRequests: Duration
+    /// Pods that this very process is replacing, by uid.
+    let held = Mutex<Set<String>>([])
+    /// What the latest test of the webhook has shown; nil before the first.
+    let webhookProblem = Mutex<String?>(nil)
+    /// Puts agents into running pods.
+    let ephemeral: EphemeralAgents?
 
     package init(
         api: APIConnection,
         resolver: PodResolver,
         subnets: SubnetFinder,
-        direct: DirectAddressFinder
+        direct: DirectAddressFinder,
+        namespace: String = "ambassador",
+        lastRequests: Duration = .seconds(5),
+        ephemeral: EphemeralAgents? = nil
     ) {
         self.api = api
         self.resolver = resolver
         self.subnets = subnets
         self.direct = direct
+        self.namespace = namespace
+        self.lastRequests = lastRequests
+        self.ephemeral = ephemeral
     }
 
     package func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts] {
         var all: [WorkloadFacts] = []
-        for (resource, kind) in Self.workloadKinds {
+        for (resource, kind) in Self.kinds {
             let list: APIList
             do throws(APIError) {
                 list = try await api.list(resource, namespace: namespace)
             } catch {
+                // An older installation does not let the manager see these.
+                if error.kind == .forbidden, ["DaemonSet", "Job"].contains(kind) { continue }
                 throw ManagerFailure(error)
             }
-            let views = list.items.map { WorkloadView($0, kind: kind) }.filter { $0.controller == nil }
-            for view in views {
-                let key = WorkloadKey(kind: kind, name: view.name, namespace: namespace)
-                selectors.withLock { $0[key] = view.matchLabels }
+            if kind == "Pod" {
+                all += list.items.compactMap { WorkloadFacts(bare: PodView($0)) }
+                continue
+            }
+            for view in list.items.map({ WorkloadView($0, kind: kind) }) where view.controller == nil {
                 // The manager itself is nobody's workload.
                 if view.name == ManagerAuthority.configMapName, view.matchLabels["app"] == view.name { continue }
-                all.append(WorkloadFacts(view, key))
+                if kind == "Job", view.object.at("status", "completionTime")?.string != nil { continue }
+                all.append(WorkloadFacts(view, WorkloadKey(kind: kind, name: view.name, namespace: namespace)))
             }
         }
         if all.isEmpty { try await requireNamespace(namespace) }
@@ -58,39 +78,6 @@ package final class KubernetesCluster: ManagedCluster {
         }
     }
 
-    package func pods(of workload: WorkloadKey) async throws(ManagerFailure) -> [PodFacts] {
-        guard let labels = selectors.withLock({ $0[workload] }), !labels.isEmpty else {
-            throw ManagerFailure(.precondition, "\(workload) has no selector")
-        }
-        let list: APIList
-        do throws(APIError) {
-            list = try await api.list(.pods, namespace: workload.namespace, selection: APISelection(matching: labels))
-        } catch {
-            throw ManagerFailure(error)
-        }
-        let owner = workload.kind == "Deployment" ? "ReplicaSet" : workload.kind
-        return list.items.map { PodView($0) }.filter { pod in
-            !["Succeeded", "Failed"].contains(pod.phase) && pod.controller.map { $0.kind == owner } ?? true
-        }.map { pod in
-            PodFacts(
-                name: pod.name,
-                ready: pod.isReady,
-                terminating: pod.isTerminating,
-                hasAgent: pod.hasAgent,
-                trouble: pod.trouble ?? ""
-            )
-        }
-    }
-
-    package func evict(pod: String, namespace: String) async throws(ManagerFailure) {
-        do throws(APIError) {
-            try await api.evict(pod: pod, namespace: namespace)
-        } catch {
-            guard error.kind != .tooManyRequests else { throw ManagerFailure(.exhausted, error.message) }
-            throw ManagerFailure(error)
-        }
-    }
-
     package func clusterInfo() async throws(ManagerFailure) -> ClusterInfo {
         ClusterInfo(
             serviceSubnets: await subnets.services(),
@@ -98,7 +85,9 @@ package final class KubernetesCluster: ManagedCluster {
             dnsAddress: await dnsAddress(),
             clusterDomain: resolver.clusterDomain,
             namespaces: await names(.namespaces).sorted(),
-            directAddresses: await direct.addresses()
+            directAddresses: await direct.addresses(),
+            warnings: webhookProblem.withLock { $0 ?? "" }.isEmpty
+                ? [] : ["new pods get no agent: \(webhookProblem.withLock { $0 ?? "" })"]
         )
     }
 
@@ -143,28 +132,6 @@ extension ManagerFailure {
     }
 }
 
-extension WorkloadFacts {
-    init(_ view: WorkloadView, _ key: WorkloadKey) {
-        let template = view.template
-        self.init(
-            key: key,
-            labels: template.labels,
-            containers: template.containers.filter { $0.name != AgentEnvironment.containerName }.map { container in
-                Container(
-                    name: container.name,
-                    ports: container.ports.compactMap { port in
-                        guard let number = UInt16(exactly: port.number), port.transport != "SCTP" else { return nil }
-                        return Port(name: port.name ?? "", number: number, transport: .init(kubernetes: port.transport))
-                    }
-                )
-            },
-            replicas: view.replicas,
-            ready: view.readyReplicas,
-            obstacle: template.usesHostNetwork ? "its pods use the host's network" : ""
-        )
-    }
-}
-
 extension ServiceFacts {
     init(_ view: ServiceView) {
         self.init(
@@ -189,7 +156,7 @@ extension ServiceFacts {
 }
 
 extension PortProtocol {
-    fileprivate init(kubernetes name: String) {
+    init(kubernetes name: String) {
         self = name == "UDP" ? .udp : .tcp
     }
 }

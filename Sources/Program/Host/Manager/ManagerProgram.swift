@@ -54,6 +54,16 @@ package enum ManagerProgram {
         defer { api.close() }
         let namespace = environment["TELEPRESENCE_POD_NAMESPACE"].flatMap { $0.isEmpty ? nil : $0 } ?? access.namespace
         let resolver = PodResolver(text(of: "/etc/resolv.conf"))
+        let authority = try await ManagerAuthority.load(api, namespace: namespace, now: CredentialKeeper.now)
+        if !authority.isKept {
+            logger.warning("the authority cannot be kept in a Secret: clients must learn a new one after a restart")
+        }
+        let credentials = try await credentials(api, authority, environment, namespace, resolver, logger)
+        let version = (try? await api.serverVersion()) ?? ""
+        // Made anew for each pod, since the authority is renewed now and then.
+        let injector: @Sendable () -> Injector = {
+            Injector(settings: settings(environment, credentials.authority, namespace: namespace, version: version))
+        }
         let cluster = KubernetesCluster(
             api: api,
             resolver: resolver,
@@ -63,13 +73,10 @@ package enum ManagerProgram {
                 serverAddress: environment["KUBERNETES_SERVICE_HOST"] ?? "",
                 strategy: try PodSubnetStrategy(environment: environment)
             ),
-            direct: try DirectAddressFinder(api: api, namespace: namespace, environment: environment)
+            direct: try DirectAddressFinder(api: api, namespace: namespace, environment: environment),
+            namespace: namespace,
+            ephemeral: EphemeralAgents(injector: injector)
         )
-        let authority = try await ManagerAuthority.load(api, namespace: namespace, now: CredentialKeeper.now)
-        if !authority.isKept {
-            logger.warning("the authority cannot be kept in a Secret: clients must learn a new one after a restart")
-        }
-        let credentials = try await credentials(api, authority, environment, namespace, resolver, logger)
         let keeper = CredentialKeeper(api: api, namespace: namespace, credentials: credentials, logger: logger)
         let mode = try authenticationMode(environment)
         logger.log(level: mode == .enforcing ? .info : .warning, "authentication", metadata: ["mode": "\(mode)"])
@@ -92,9 +99,7 @@ package enum ManagerProgram {
         let webhook = WebhookHandler(
             api: api,
             manager: manager,
-            injector: {
-                Injector(settings: settings(environment, credentials.authority, namespace: namespace))
-            },
+            injector: injector,
             logger: logger
         )
         let admission = try AdmissionServer(group: eventLoop, identity: credentials.identity, logger: logger) {
@@ -124,6 +129,12 @@ package enum ManagerProgram {
                     await keeper.refresh { try admission.use($0) }
                 }
             }
+            group.addTask {
+                await ClusterFactsWatch(api: api, namespace: namespace).run(settle: .milliseconds(100)) {
+                    await manager.refreshClusterInfo()
+                }
+            }
+            group.addTask { await watchInjection(manager, cluster, idle: idleLimit(environment, logger), logger) }
             await group.next()
             group.cancelAll()
         }
@@ -136,7 +147,7 @@ package enum ManagerProgram {
         await health.stop()
     }
 
-    /// What is to be done now and then: old sessions, the cluster's subnets, the webhook's certificate.
+    /// What is to be done now and then: old sessions, the webhook's certificate.
     private static func maintain(
         _ manager: TrafficManager,
         _ api: APIConnection,
@@ -151,7 +162,6 @@ package enum ManagerProgram {
                 logger.warning("the webhook is not registered", metadata: ["error": "\(error)"])
             }
             await manager.expire()
-            await manager.refreshClusterInfo()
             try? await Task.sleep(for: .seconds(5))
         }
     }
@@ -200,6 +210,57 @@ package enum ManagerProgram {
         return mode
     }
 
+    /// What is to be done now and then for agents: the webhook's test, pods that were left half replaced, agents without work.
+    private static func watchInjection(
+        _ manager: TrafficManager,
+        _ cluster: KubernetesCluster,
+        idle: Duration?,
+        _ logger: Logger
+    ) async {
+        var round = 0
+        var problem = ""
+        while !Task.isCancelled {
+            // A minute while all is well, sooner while it is not.
+            if round % 12 == 0 || !problem.isEmpty {
+                let found = await cluster.testWebhook()
+                if found != problem {
+                    problem = found
+                    if found.isEmpty {
+                        logger.info("the admission webhook is reached again")
+                    } else {
+                        logger.error("new pods get no agent", metadata: ["reason": "\(found)"])
+                    }
+                    await manager.refreshClusterInfo()
+                }
+            }
+            if round % 12 == 0 { await cluster.tidyUp() }
+            if let idle { await manager.removeIdleAgents(after: idle) }
+            round += 1
+            try? await Task.sleep(for: .seconds(round == 1 ? 1 : min(5, (idle ?? .seconds(5)) / .seconds(1))))
+        }
+    }
+
+    /// How long agents may be idle: `TELEPRESENCE_AGENT_IDLE`, in seconds or as `90s`, `15m`, `24h`; nil for ever.
+    static func idleLimit(_ environment: [String: String], _ logger: Logger) -> Duration? {
+        guard let text = environment["TELEPRESENCE_AGENT_IDLE"], !text.isEmpty else { return nil }
+        let unit: Int64? =
+            switch text.last {
+            case "s": 1
+            case "m": 60
+            case "h": 3600
+            default: text.last?.isNumber == true ? 1 : nil
+            }
+        let digits = text.last?.isNumber == true ? text[...] : text.dropLast()
+        guard let unit, let number = Int64(digits), 0...1_000_000 ~= number else {
+            logger.error(
+                "TELEPRESENCE_AGENT_IDLE must be a number with s, m or h, such as 24h",
+                metadata: ["value": "\(text)"]
+            )
+            return nil
+        }
+        return number == 0 ? nil : .seconds(number * unit)
+    }
+
     /// Listens on all addresses, of both families where there are both.
     private static func listen<Result>(
         _ port: Int,
@@ -216,13 +277,15 @@ package enum ManagerProgram {
     private static func settings(
         _ environment: [String: String],
         _ authority: ManagerAuthority,
-        namespace: String
+        namespace: String,
+        version: String
     ) -> InjectorSettings {
         var settings = InjectorSettings(
             agentImage: environment["TELEPRESENCE_AGENT_IMAGE"] ?? "telepresence/traffic:\(ProductVersion.text)",
             managerHost: "traffic-manager.\(namespace).svc",
             managerPort: apiPort,
-            managerCA: String(decoding: authority.bundle, as: UTF8.self)
+            managerCA: String(decoding: authority.bundle, as: UTF8.self),
+            nativeSidecars: NativeSidecars(serverVersion: version)
         )
         let level = environment["TELEPRESENCE_AGENT_LOG_LEVEL"] ?? environment["TELEPRESENCE_LOG_LEVEL"]
         if let level, !level.isEmpty { settings.logLevel = level }

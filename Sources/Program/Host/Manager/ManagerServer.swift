@@ -236,6 +236,13 @@ package final class ManagerServer: Sendable {
                 throw CallStatus(error)
             }
         }
+        router.unary(ManagerCalls.removeAgents) { [manager] request, _ in
+            do throws(ManagerFailure) {
+                return try await manager.removeAgents(request)
+            } catch {
+                throw CallStatus(error)
+            }
+        }
         router.bidirectional(ManagerCalls.session) { [self] requests, writer, context in
             try await session(requests, writer, context.link)
         }

@@ -12,7 +12,7 @@ struct WebhookHandler: Sendable {
 
     /// Answers one review.
     ///
-    /// Reads only, so a dry run needs no care.
+    /// A dry run has no effect.
     func answer(_ request: AdmissionRequest) async throws -> AdmissionResponse {
         guard request.operation == "CREATE", request.kind == "Pod" else { return .allow() }
         let pod = request.object
@@ -39,10 +39,12 @@ struct WebhookHandler: Sendable {
         )
         switch outcome {
         case .inject(let patch, _, let told):
-            logger.info("injecting", metadata: ["workload": "\(workload)"])
+            if !request.dryRun { await manager.injected(workload, refusal: nil) }
+            logger.debug("injecting", metadata: ["workload": "\(workload)", "dryRun": "\(request.dryRun)"])
             return .allow(patch, warnings: warnings + told.map { "telepresence: \($0)" })
         case .present: return .allow(warnings: warnings)
         case .refused(let reason):
+            if !request.dryRun { await manager.injected(workload, refusal: reason) }
             logger.warning("not injected", metadata: ["workload": "\(workload)", "reason": "\(reason)"])
             return .allow(warnings: warnings + ["telepresence: no traffic agent was added: \(reason)"])
         }
@@ -50,9 +52,13 @@ struct WebhookHandler: Sendable {
 
     /// The workload that a pod belongs to; nil for pods that belong to none that can be attached to.
     private func owner(of pod: PodView, namespace: String) async throws -> WorkloadKey? {
-        guard let owner = pod.controller else { return nil }
+        guard let owner = pod.controller else {
+            // A pod of its own gets an agent only when it asks for it itself, and has a name yet.
+            return pod.name.isEmpty ? nil : WorkloadKey(kind: "Pod", name: pod.name, namespace: namespace)
+        }
         switch owner.kind {
-        case "StatefulSet": return WorkloadKey(kind: owner.kind, name: owner.name, namespace: namespace)
+        case "StatefulSet", "DaemonSet", "Job":
+            return WorkloadKey(kind: owner.kind, name: owner.name, namespace: namespace)
         case "ReplicaSet":
             let set = try await api.get(.replicaSets, namespace: namespace, name: owner.name)
             let above = WorkloadView(set, kind: "ReplicaSet").controller

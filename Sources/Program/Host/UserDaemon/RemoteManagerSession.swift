@@ -346,6 +346,17 @@ final class RemoteManagerSession: ManagerSession {
         }
     }
 
+    func removeAgents(_ request: RemoveAgentsRequest) async throws(DaemonFailure) -> RemoveAgentsResult {
+        var request = request
+        request.sessionID = facts.sessionID
+        do {
+            // Pods are replaced one after another, each as slowly as its workload wants it.
+            return try await line.client.unary(ManagerCalls.removeAgents, request, timeout: .seconds(600))
+        } catch {
+            throw DaemonFailure(error)
+        }
+    }
+
     func figures() async -> LinkFigures {
         let ways = ways
         let figures = try? await eventLoop.submit {

@@ -56,6 +56,13 @@ struct UserDaemonHandler: Sendable {
                 throw error.callStatus
             }
         }
+        router.unary(UserDaemonCalls.removeAgents) { [daemon] request, _ in
+            do throws(DaemonFailure) {
+                return try await daemon.removeAgents(request)
+            } catch {
+                throw error.callStatus
+            }
+        }
         router.unary(UserDaemonCalls.quit) { [daemon, stop] request, context in
             await daemon.quit()
             if request.stopDaemons { stop(context.link) }

@@ -1,0 +1,71 @@
+extension Injector {
+    /// How a running pod gets an agent.
+    package enum EphemeralOutcome: Sendable, Hashable {
+        /// This container is to be added to `spec.ephemeralContainers`; the warnings say what the agent will not do.
+        case container(JSONValue, config: AgentConfig, warnings: [String])
+        /// The pod has an agent that runs.
+        case present
+        /// The pod cannot get one.
+        case refused(reason: String)
+    }
+
+    /// Works out the agent for a pod that must not be restarted.
+    ///
+    /// Nothing of the pod itself can be changed any more, so that all ports are taken over by redirecting packets, by the agent
+    /// itself, which needs `NET_ADMIN` for that: the Pod Security standards `baseline` and `restricted` forbid it. The redirects
+    /// belong to the agent's process: when it ends, however it does, the app is reached as before. Probes that come from the
+    /// node are passed to the app. Ephemeral containers cannot have files of their own, mounts with `subPath`, ports or probes.
+    package func ephemeral(_ request: InjectionRequest) -> EphemeralOutcome {
+        let pod = request.pod
+        guard let containers = AppContainer.all(in: pod) else { return .refused(reason: "it has no containers") }
+        if PodView(pod).hasAgent { return .present }
+        if case .disabled = InjectionAnnotations.wish(of: pod) {
+            return .refused(reason: "the annotation \(InjectionAnnotations.inject) forbids an agent")
+        }
+        if let reason = obstacle(in: pod) { return .refused(reason: reason) }
+        if let level = request.namespaceLabels["pod-security.kubernetes.io/enforce"],
+            level == "baseline" || level == "restricted"
+        {
+            return .refused(
+                reason:
+                    "the namespace enforces pod security '\(level)', which forbids the capability NET_ADMIN that an "
+                    + "agent in an ephemeral container needs"
+            )
+        }
+        let finder = TargetPortFinder(pod: pod, containers: containers, services: request.services)
+        var ports = PortAllocator(containers: containers, targets: finder.targets)
+        var agentPorts: [AgentConfig.Port] = []
+        var redirects: [PortRedirect] = []
+        for target in finder.targets {
+            guard let agentPort = ports.next(from: settings.firstAgentPort) else {
+                return .refused(reason: "no port is left for the agent")
+            }
+            redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
+            agentPorts.append(
+                AgentConfig.Port(
+                    container: containers[target.container].name,
+                    name: target.declared?.name,
+                    transport: target.transport,
+                    containerPort: target.number,
+                    agentPort: agentPort,
+                    redirected: true,
+                    services: target.services
+                )
+            )
+        }
+        let mirror = AppMirror(containers: containers, pod: pod)
+        let config = AgentConfig(
+            workloadKind: request.workload.kind,
+            workloadName: request.workload.name,
+            namespace: request.namespace,
+            managerHost: settings.managerHost,
+            managerPort: settings.managerPort,
+            readyFile: AgentEnvironment.readyFile,
+            containers: mirror.containers,
+            ports: agentPorts
+        )
+        let builder = AgentContainerBuilder(settings: settings, pod: pod)
+        let container = builder.ephemeral(config: config, redirects: redirects, mirror: mirror)
+        return .container(container, config: config, warnings: finder.warnings)
+    }
+}
