@@ -53,19 +53,36 @@ struct AgentContainerBuilder {
         ]
     }
 
+    /// The volume with the token that the pod has for the API server; nil where its service account gives it none.
+    var apiTokenVolume: String? {
+        (pod.at("spec", "volumes")?.array ?? []).first { volume in
+            (volume.at("projected", "sources")?.array ?? []).contains { source in
+                guard let token = source["serviceAccountToken"] else { return false }
+                return (token["audience"]?.string ?? "").isEmpty && token["path"] == "token"
+            }
+        }?["name"]?.string
+    }
+
+    /// Whether the kubelet may have given the token's file to the user of the app alone, as it does where all have one.
+    private var hasOwnUser: Bool {
+        let contexts =
+            [pod.at("spec", "securityContext")]
+            + (pod.at("spec", "containers")?.array ?? []).map { $0["securityContext"] }
+        return contexts.contains { ($0?["runAsUser"]?.integer ?? 0) > 0 }
+    }
+
     /// The agent for a running pod: it redirects its ports itself.
     func ephemeral(config: AgentConfig, redirects: [PortRedirect], mirror: AppMirror) -> JSONValue {
         var container = agent(config: config, ports: [], mirror: mirror)
         // What the API server refuses in ephemeral containers.
         for field in ["readinessProbe", "resources", "ports"] { container[field] = nil }
-        // Without own volumes; the token of the pod's service account is in a volume that most pods have.
+        // Without own volumes.
         var mounts = mirror.mounts.filter { $0["subPath"] == nil && $0["subPathExpr"] == nil }
-        let volumes = pod.at("spec", "volumes")?.array ?? []
-        let access = volumes.first { volume in
-            (volume.at("projected", "sources")?.array ?? []).contains { $0["serviceAccountToken"] != nil }
-        }
-        if let name = access?["name"] {
-            mounts.append(["name": name, "mountPath": "/var/run/secrets/telepresence", "readOnly": true])
+        if let apiTokenVolume {
+            mounts.append([
+                "name": .string(apiTokenVolume), "mountPath": .string(AgentEnvironment.tokenDirectory),
+                "readOnly": true,
+            ])
         }
         container["volumeMounts"] = mounts.isEmpty ? nil : .array(mounts)
         let redirected: JSONValue = [
@@ -76,7 +93,7 @@ struct AgentContainerBuilder {
         )
         container["securityContext"] = [
             "allowPrivilegeEscalation": false,
-            "capabilities": ["drop": ["ALL"], "add": ["NET_ADMIN"]],
+            "capabilities": ["drop": ["ALL"], "add": hasOwnUser ? ["DAC_OVERRIDE", "NET_ADMIN"] : ["NET_ADMIN"]],
             "privileged": false,
             "runAsNonRoot": false,
             "runAsUser": 0,

@@ -15,6 +15,7 @@ extension Injector {
     /// itself, which needs `NET_ADMIN` for that: the Pod Security standards `baseline` and `restricted` forbid it. The redirects
     /// belong to the agent's process: when it ends, however it does, the app is reached as before. Probes that come from the
     /// node are passed to the app. Ephemeral containers cannot have files of their own, mounts with `subPath`, ports or probes.
+    /// The agent proves whose it is by the token that the pod has for the API server.
     package func ephemeral(_ request: InjectionRequest) -> EphemeralOutcome {
         let pod = request.pod
         guard let containers = AppContainer.all(in: pod) else { return .refused(reason: "it has no containers") }
@@ -30,6 +31,14 @@ extension Injector {
                 reason:
                     "the namespace enforces pod security '\(level)', which forbids the capability NET_ADMIN that an "
                     + "agent in an ephemeral container needs"
+            )
+        }
+        let builder = AgentContainerBuilder(settings: settings, pod: pod)
+        guard builder.apiTokenVolume != nil else {
+            return .refused(
+                reason:
+                    "it has no service account token (automountServiceAccountToken is false), by which an agent in an "
+                    + "ephemeral container proves whose it is"
             )
         }
         let finder = TargetPortFinder(pod: pod, containers: containers, services: request.services)
@@ -64,7 +73,6 @@ extension Injector {
             containers: mirror.containers,
             ports: agentPorts
         )
-        let builder = AgentContainerBuilder(settings: settings, pod: pod)
         let container = builder.ephemeral(config: config, redirects: redirects, mirror: mirror)
         return .container(container, config: config, warnings: finder.warnings)
     }

@@ -50,6 +50,15 @@ package struct PodView: ObjectView {
         }
     }
 
+    /// Whether an ephemeral container that is an agent is to run, and has not ended.
+    package var asksForEphemeralAgent: Bool {
+        let ended = (object.at("status", "ephemeralContainerStatuses")?.array ?? [])
+            .filter { $0.at("state", "terminated") != nil }
+            .compactMap { $0["name"]?.string }
+        return (object.at("spec", "ephemeralContainers")?.array ?? []).compactMap { $0["name"]?.string }
+            .contains { $0.hasPrefix(AgentEnvironment.containerName) && !ended.contains($0) }
+    }
+
     /// What keeps a pod from being ready.
     package struct Trouble: Sendable, Hashable {
         /// No node has room for it.

@@ -19,6 +19,16 @@ import Testing
         )
     }
 
+    /// The same of a pod that the cluster has given a service account's token.
+    private func running(_ services: [JSONValue], _ labels: [String: String] = [:]) -> InjectionRequest {
+        var request = request(services, labels)
+        let token: JSONValue = ["serviceAccountToken": ["expirationSeconds": 3607, "path": "token"]]
+        let access: JSONValue = ["name": "kube-api-access-x", "projected": ["sources": [token]]]
+        let volumes = request.pod.at("spec", "volumes")?.array ?? []
+        request.pod["spec"]?["volumes"] = .array(volumes + [access])
+        return request
+    }
+
     private func place(
         _ sidecars: NativeSidecars,
         _ services: [JSONValue],
@@ -78,7 +88,7 @@ import Testing
     @Test("an agent for a running pod asks for nothing that ephemeral containers cannot have")
     func ephemeral() throws {
         let injector = Injector(settings: InjectorTests.settings)
-        let outcome = injector.ephemeral(request([InjectorTests.service(targetPort: "http")]))
+        let outcome = injector.ephemeral(running([InjectorTests.service(targetPort: "http")]))
         guard case .container(let container, let config, let warnings) = outcome else {
             Issue.record("\(outcome)")
             return
@@ -95,19 +105,40 @@ import Testing
         #expect(container.at("securityContext", "capabilities") == ["drop": ["ALL"], "add": ["NET_ADMIN"]])
         let mounts = container["volumeMounts"]?.array ?? []
         #expect(mounts.allSatisfy { $0["subPath"] == nil && $0["subPathExpr"] == nil && $0["name"] != "tel-agent-tmp" })
+        let token = try #require(mounts.first { $0["name"] == "kube-api-access-x" })
+        #expect(token["mountPath"] == "/var/run/secrets/telepresence" && token["readOnly"] == true)
+    }
+
+    @Test("where the app has a user of its own, the agent for a running pod may read the token's file all the same")
+    func ephemeralUser() throws {
+        var request = running([InjectorTests.service(targetPort: "http")])
+        request.pod["spec"]?["securityContext"] = ["runAsUser": 1000]
+        guard case .container(let container, _, _) = Injector(settings: InjectorTests.settings).ephemeral(request)
+        else {
+            Issue.record("not added")
+            return
+        }
+        let added = container.at("securityContext", "capabilities", "add")
+        #expect(added == ["DAC_OVERRIDE", "NET_ADMIN"])
     }
 
     @Test("an agent for a running pod is refused where Pod Security forbids it, and not added twice")
     func ephemeralLimits() throws {
         let injector = Injector(settings: InjectorTests.settings)
         let services = [InjectorTests.service(targetPort: "http")]
-        let outcome = injector.ephemeral(request(services, ["pod-security.kubernetes.io/enforce": "baseline"]))
+        let outcome = injector.ephemeral(running(services, ["pod-security.kubernetes.io/enforce": "baseline"]))
         guard case .refused(let reason) = outcome else {
             Issue.record("\(outcome)")
             return
         }
         #expect(reason.contains("'baseline'") && reason.contains("NET_ADMIN"))
-        var running = request(services)
+        let unproven = injector.ephemeral(request(services))
+        guard case .refused(let missing) = unproven else {
+            Issue.record("\(unproven)")
+            return
+        }
+        #expect(missing.contains("automountServiceAccountToken"))
+        var running = running(services)
         running.pod["spec"]?["ephemeralContainers"] = [["name": "traffic-agent"]]
         running.pod["status"] = [
             "ephemeralContainerStatuses": [["name": "traffic-agent", "state": ["running": .emptyObject]]]

@@ -104,6 +104,24 @@ import Testing
         #expect(try await judge().identify(Evidence(claim: claim, issued: web)) == web)
     }
 
+    @Test("The token that a pod has for the API server proves its agent only where that is an ephemeral container")
+    func ephemeralAgents() async throws {
+        let evidence = Evidence(claim: .agent(namespace: "shop", pod: "web-1"), token: "api")
+        #expect(await refusal(evidence)?.message.contains("not valid for audience") == true)
+        reviews.putAgent(into: "shop/web-2", uid: "uid-web-1")
+        #expect(await refusal(evidence)?.message.contains("not valid for audience") == true)
+        let other = Evidence(claim: .agent(namespace: "shop", pod: "web-2"), token: "api")
+        #expect(await refusal(other)?.message.contains("is that of pod shop/web-1") == true)
+        reviews.putAgent(into: "shop/web-1", uid: "uid-of-another")
+        #expect(await refusal(evidence)?.message.contains("an earlier pod of this name") == true)
+        reviews.putAgent(into: "shop/web-1", uid: "uid-web-1")
+        let agent = Principal.agent(namespace: "shop", pod: "web-1", podUID: "uid-web-1", serviceAccount: "default")
+        #expect(try await judge().identify(evidence) == agent)
+        #expect(log.all.last?["proof"] == "token of a pod with an ephemeral agent")
+        let user = Evidence(claim: .agent(namespace: "shop", pod: "web-1"), token: "ann")
+        #expect(await refusal(user)?.message.contains("not of a service account") == true)
+    }
+
     @Test("Who may attach is asked of the cluster; the refusal names right, user and namespace")
     func attaching() async throws {
         let user = Principal.user(name: "ann", groups: ["dev"])

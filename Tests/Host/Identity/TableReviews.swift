@@ -16,6 +16,7 @@ final class TableReviews: AccessReviews {
         var failure: APIError?
         var questions = 0
         var users: [APIUser] = []
+        var ephemeralAgents: [String: String] = [:]
     }
 
     private let state: Mutex<State>
@@ -50,6 +51,15 @@ final class TableReviews: AccessReviews {
         }
         if let failure { throw failure }
         return user
+    }
+
+    /// A pod has an agent in an ephemeral container.
+    func putAgent(into pod: String, uid: String) { state.withLock { $0.ephemeralAgents[pod] = uid } }
+
+    func ephemeralAgent(namespace: String, pod: String) async throws(APIError) -> String? {
+        let (failure, uid) = state.withLock { ($0.failure, $0.ephemeralAgents["\(namespace)/\(pod)"]) }
+        if let failure { throw failure }
+        return uid
     }
 
     func isAllowed(_ user: APIUser, _ question: APIAccessQuestion) async throws(APIError) -> Bool {

@@ -106,7 +106,7 @@ package final class ClusterJudge: AccessJudge {
                 }
                 return (issued, "session certificate")
             }
-            return (try await agent(evidence.token, namespace: namespace, pod: pod), "bound token")
+            return try await agent(evidence.token, namespace: namespace, pod: pod)
         }
     }
 
@@ -134,7 +134,11 @@ package final class ClusterJudge: AccessJudge {
         return (user, "token")
     }
 
-    private func agent(_ token: String, namespace: String, pod: String) async throws(ManagerFailure) -> Principal {
+    private func agent(
+        _ token: String,
+        namespace: String,
+        pod: String
+    ) async throws(ManagerFailure) -> (Principal, String) {
         let place = "the agent of pod \(namespace)/\(pod)"
         guard !token.isEmpty else {
             throw ManagerFailure(
@@ -142,13 +146,30 @@ package final class ClusterJudge: AccessJudge {
                 "\(place) shows no token: its pod lacks the volume \(AgentEnvironment.tokenVolumeName); replace the pod"
             )
         }
-        guard let user = try await review(token, audiences: [AgentEnvironment.tokenAudience]) else {
-            throw ManagerFailure(
-                .unauthenticated,
-                "the token of \(place) is not valid for audience \"\(AgentEnvironment.tokenAudience)\": it has expired, "
-                    + "its pod is gone, or it was made for something else"
-            )
+        if let user = try await review(token, audiences: [AgentEnvironment.tokenAudience]) {
+            return (try Self.agent(user, place, namespace: namespace, pod: pod, uid: nil), "bound token")
         }
+        // A running pod gets no volumes any more: there the agent shows the token that the pod has for the API server. It is
+        // taken for such a pod alone, as the cluster itself knows it, whoever it is that shows the token.
+        if let uid = try await ephemeralAgent(namespace, pod), let user = try await review(token, audiences: []) {
+            let principal = try Self.agent(user, place, namespace: namespace, pod: pod, uid: uid)
+            return (principal, "token of a pod with an ephemeral agent")
+        }
+        throw ManagerFailure(
+            .unauthenticated,
+            "the token of \(place) is not valid for audience \"\(AgentEnvironment.tokenAudience)\": it has expired, "
+                + "its pod is gone, or it was made for something else"
+        )
+    }
+
+    /// The agent that a token's user is, if it is that of the pod, and of the one with this uid where one is given.
+    private static func agent(
+        _ user: APIUser,
+        _ place: String,
+        namespace: String,
+        pod: String,
+        uid: String?
+    ) throws(ManagerFailure) -> Principal {
         let parts = user.name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 4, parts[0] == "system", parts[1] == "serviceaccount" else {
             throw ManagerFailure(
@@ -157,14 +178,25 @@ package final class ClusterJudge: AccessJudge {
             )
         }
         guard let boundPod = user.extra["authentication.kubernetes.io/pod-name"]?.first,
-            let uid = user.extra["authentication.kubernetes.io/pod-uid"]?.first
+            let boundUID = user.extra["authentication.kubernetes.io/pod-uid"]?.first
         else {
             throw ManagerFailure(.unauthenticated, "the token of \(place) is not bound to a pod")
         }
         guard parts[2] == namespace, boundPod == pod else {
             throw ManagerFailure(.unauthenticated, "the token of \(place) is that of pod \(parts[2])/\(boundPod)")
         }
-        return .agent(namespace: namespace, pod: pod, podUID: uid, serviceAccount: parts[3])
+        guard uid == nil || uid == boundUID else {
+            throw ManagerFailure(.unauthenticated, "the token of \(place) is that of an earlier pod of this name")
+        }
+        return .agent(namespace: namespace, pod: pod, podUID: boundUID, serviceAccount: parts[3])
+    }
+
+    private func ephemeralAgent(_ namespace: String, _ pod: String) async throws(ManagerFailure) -> String? {
+        do throws(APIError) {
+            return try await reviews.ephemeralAgent(namespace: namespace, pod: pod)
+        } catch {
+            throw Self.failure(error, "")
+        }
     }
 
     // MARK: rights
