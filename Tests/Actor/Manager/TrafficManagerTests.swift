@@ -3,7 +3,7 @@ import Logging
 import Message
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TrafficManagerTests {
+@Suite(.timeLimit(.minutes(3))) struct TrafficManagerTests {
     private let cluster = MemoryCluster()
 
     private func manager(arrival: Duration = .seconds(20), retention: Duration = .seconds(60)) -> TrafficManager {

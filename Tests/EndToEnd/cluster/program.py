@@ -2,6 +2,7 @@
 
 HTTP, ECHO, UDP   port numbers in the environment: HTTP servers, TCP echoes, UDP echoes
 NAME              what this one answers as
+LINGER            so many seconds it goes on after SIGTERM, as well-behaved servers do; it ends at once without
 
 GET  /            {"by", "pod", "port", "path", "client", "headers"}
 GET  /env         the environment
@@ -209,7 +210,8 @@ def datagrams(port, name):
 
 def main():
     # Process 1 of a container has no default actions.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    linger = float(os.environ.get("LINGER", 0))
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(linger), os._exit(0)))
     name = os.environ.get("NAME", "app")
     numbers = {kind: [int(word) for word in os.environ.get(kind, "").split()] for kind in ("HTTP", "ECHO", "UDP")}
     for port in numbers["ECHO"]:

@@ -153,11 +153,11 @@ final class ClusterFixture: Sendable {
             for await picture in pictures { seen.set(picture) }
         }
         defer { follower.cancel() }
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if node { try playNode() }
             if let picture = try seen.value?.get(), try condition(picture) { return picture }
-            try await Task.sleep(for: .milliseconds(2))
+            try await Task.sleep(for: .milliseconds(20))
         }
         throw Timeout(what: what)
     }

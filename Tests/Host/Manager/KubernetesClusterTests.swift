@@ -7,7 +7,7 @@ import Testing
 @testable import Host
 @testable import Sandbox
 
-@Suite(.timeLimit(.minutes(2))) struct KubernetesClusterTests {
+@Suite(.timeLimit(.minutes(4))) struct KubernetesClusterTests {
     @Test("every kind of workload is found, with how its pods can be replaced") func workloads() async throws {
         try await ClusterFixture.with { fixture in
             try await fixture.make(.deployments, "rolling", replicas: 4)

@@ -49,11 +49,11 @@ struct ControllerFixture {
 
     /// Waits until a condition holds, playing the node meanwhile.
     func wait(_ what: String, node: Bool = true, _ condition: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while try !condition() {
             guard ContinuousClock.now < deadline else { throw NodeFixture.Timeout(what: what) }
             if node { try self.playNode() }
-            try await Task.sleep(for: .milliseconds(2))
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 

@@ -116,11 +116,11 @@ struct NodeFixture {
     func pod(_ name: String) -> JSONValue? { self.store.find(.pods, namespace: "default", name: name) }
 
     /// Waits until a condition holds, looking again at every change of the cluster.
-    func wait(_ what: String, seconds: Double = 15, _ condition: () async throws -> Bool) async throws {
+    func wait(_ what: String, seconds: Double = 60, _ condition: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
         while try await !condition() {
             guard ContinuousClock.now < deadline else { throw Timeout(what: what) }
-            try await Task.sleep(for: .milliseconds(5))
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 

@@ -135,7 +135,6 @@ extension KubernetesCluster {
             throw Self.noSpareLabel(name)
         }
         try await takeOff([label], pod, workload, stage: "released")
-        held.withLock { _ = $0.insert(pod.uid) }
     }
 
     /// Takes a pod out of its services, and has it deleted later.
@@ -147,8 +146,9 @@ extension KubernetesCluster {
             if let label = service.selector.keys.min() { labels.insert(label) }
         }
         try await takeOff(labels.sorted(), pod, workload, stage: "retired")
-        held.withLock { _ = $0.insert(pod.uid) }
-        Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: workload.namespace) }
+        // Where no service sends it requests, there is no way to it that would have to be forgotten first.
+        let rest = labels.isEmpty ? .zero : lastRequests
+        Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: workload.namespace, after: rest) }
     }
 
     private func takeOff(
@@ -157,6 +157,8 @@ extension KubernetesCluster {
         _ workload: WorkloadKey,
         stage: String
     ) async throws(APIError) {
+        // Before the cluster knows it: from then on it would be tidied up.
+        let isNew = held.withLock { $0.insert(pod.uid).inserted }
         var kept = Self.kept(pod)
         for label in labels { kept[label] = pod.labels[label] ?? kept[label] }
         var changes: JSONValue = [InjectionAnnotations.replaced: .string(stage)]
@@ -170,7 +172,12 @@ extension KubernetesCluster {
                 ],
             ]
         ]
-        _ = try await api.patch(.pods, namespace: workload.namespace, name: pod.name, .merge(patch))
+        do throws(APIError) {
+            _ = try await api.patch(.pods, namespace: workload.namespace, name: pod.name, .merge(patch))
+        } catch {
+            if isNew { held.withLock { _ = $0.remove(pod.uid) } }
+            throw error
+        }
     }
 
     /// Puts the labels back: the pod's controller takes it back.
@@ -233,8 +240,8 @@ extension KubernetesCluster {
     // MARK: the end of replaced pods
 
     /// Deletes a pod that no service knows any more, once its last requests have had time to end.
-    private func delete(retired pod: String, uid: String, namespace: String) async {
-        try? await Task.sleep(for: lastRequests)
+    private func delete(retired pod: String, uid: String, namespace: String, after rest: Duration) async {
+        try? await Task.sleep(for: rest)
         while !Task.isCancelled {
             do throws(APIError) {
                 try await api.evict(pod: pod, namespace: namespace, uid: uid)
@@ -249,17 +256,42 @@ extension KubernetesCluster {
 
     /// Brings to an end what a manager that is gone has begun: retired pods are deleted, released ones given back.
     ///
-    /// To be called at the start and now and then.
+    /// To be called at the start and now and then. Deleting goes on after the return.
     package func tidyUp() async {
+        for pod in await replacedPods() where !pod.isTerminating {
+            guard pod.labels[InjectionAnnotations.replaced] == "retired" else {
+                if !held.withLock({ $0.contains(pod.uid) }) { try? await restore(pod.name, pod.namespace) }
+                continue
+            }
+            guard held.withLock({ $0.insert(pod.uid).inserted }) else { continue }
+            let rest = lastRequests
+            Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: pod.namespace, after: rest) }
+        }
+    }
+
+    /// Pods that somebody has begun to replace, wherever the manager may see them.
+    private func replacedPods() async -> [PodView] {
         let selection = APISelection(labels: InjectionAnnotations.replaced)
-        guard let pods = try? await api.list(.pods, selection: selection).items.map({ PodView($0) }) else { return }
-        for pod in pods where !pod.isTerminating && !held.withLock({ $0.contains(pod.uid) }) {
-            if pod.labels[InjectionAnnotations.replaced] == "retired" {
-                await delete(retired: pod.name, uid: pod.uid, namespace: pod.namespace)
-            } else {
-                try? await restore(pod.name, pod.namespace)
+        let places: [String?]
+        if let known = ownNamespaces.withLock({ $0 }) {
+            places = known
+        } else {
+            places = [nil] + (await names(.namespaces)).map { $0 }
+        }
+        var pods: [PodView] = []
+        var own: [String] = []
+        for place in places {
+            do throws(APIError) {
+                pods += try await api.list(.pods, namespace: place, selection: selection).items.map { PodView($0) }
+                guard let place else { return pods }
+                own.append(place)
+            } catch {
+                // A manager for some namespaces only; which these are does not change while it runs.
+                guard error.kind == .forbidden else { return pods }
             }
         }
+        ownNamespaces.withLock { $0 = own }
+        return pods
     }
 }
 

@@ -21,6 +21,8 @@ package final class KubernetesCluster: ManagedCluster {
     let lastRequests: Duration
     /// Pods that this very process is replacing, by uid.
     let held = Mutex<Set<String>>([])
+    /// The namespaces that the manager is limited to; nil as long as that is not known, or when it is not.
+    let ownNamespaces = Mutex<[String]?>(nil)
     /// What the latest test of the webhook has shown; nil before the first.
     let webhookProblem = Mutex<String?>(nil)
     /// Puts agents into running pods.
@@ -101,7 +103,7 @@ package final class KubernetesCluster: ManagedCluster {
         return resolver.nameserver
     }
 
-    private func names(_ resource: APIResource) async -> [String] {
+    func names(_ resource: APIResource) async -> [String] {
         (try? await api.list(resource))?.items.compactMap { $0.at("metadata", "name")?.string } ?? []
     }
 

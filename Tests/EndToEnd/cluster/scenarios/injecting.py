@@ -1,5 +1,7 @@
 """Agents come into pods by annotation, stay out by annotation, and never keep a pod from running."""
 
+import time
+
 from app import IMAGE, PROGRAM
 from scenario import Port
 from shell import Failure, expect
@@ -13,7 +15,7 @@ def containers(pod):
 
 
 def scenario_enabled(t):
-    """An annotated workload has an agent from its first pod on, and an intercept replaces no pod."""
+    """An annotated workload has an agent from its first pod on, an intercept replaces no pod, and nobody removes the agent."""
     app = t.app(annotations={ANNOTATION: "enabled"})
     pod = app.pod()
     expect("traffic-agent" in containers(pod), containers(pod))
@@ -22,7 +24,21 @@ def scenario_enabled(t):
     expect(listed[app.name]["agent_state"] != "none", listed[app.name])
     c.intercept(app, port=h.port)
     expect(app.ask()["by"] == "workstation", "intercepted")
+    c.leave(app)
+    c.tp("uninstall", app.name).failed("annotation")
     expect(app.pod()["metadata"]["name"] == pod["metadata"]["name"], "no pod was replaced")
+
+
+def scenario_disabled(t):
+    """A workload that opts out is not intercepted, which is said at once, with the reason, and its pod stays as it is."""
+    app = t.app(annotations={ANNOTATION: "disabled"})
+    pod = app.pod()["metadata"]["name"]
+    c = t.connect()
+    began = time.monotonic()
+    c.tp("intercept", app.name, "--port", "8080").failed(app.name, "disabled", "forbids")
+    expect(time.monotonic() - began < 10, "without waiting for anything")
+    expect("traffic-agent" not in containers(app.pod()), "no agent")
+    expect(app.pod()["metadata"]["name"] == pod, "no pod was replaced")
 
 
 def scenario_several_annotated(t):

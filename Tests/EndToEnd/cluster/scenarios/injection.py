@@ -3,7 +3,7 @@
 import json
 import time
 
-from scenario import Port, alone
+from scenario import alone
 from shell import Failure, expect
 
 
@@ -63,6 +63,32 @@ def scenario_no_request_lost(t):
     expect(before["metadata"]["generation"] == after["metadata"]["generation"], "no new generation")
 
 
+def scenario_first_intercept(t):
+    """A first intercept of a single pod under load loses no request, though its app ends at once when told to."""
+    app = t.app()
+    c = t.connect()
+    handler = t.handler("workstation")
+    begin(t, app, 0.002)
+    c.intercept(app, port=handler.port)
+    expect(app.ask()["by"] == "workstation", "the first request after ACTIVE")
+    gone(t, app)
+    report = none_failed(t, app, 50)
+    expect(report["turns"][-1][1] == "workstation", f"the last ones are answered here: {report['turns']}")
+
+
+def scenario_numbered_under_load(t):
+    """A StatefulSet of two loses no request while its pods go one by one, where its app ends its requests when told to."""
+    app = t.app(kind="StatefulSet", replicas=2, env={"LINGER": "1.5"})
+    c = t.connect()
+    handler = t.handler("workstation")
+    begin(t, app)
+    c.intercept(app, port=handler.port)
+    expect(app.ask()["by"] == "workstation", "the first request after ACTIVE")
+    c.leave(app)
+    app.answered_by("app")
+    none_failed(t, app, 50)
+
+
 def scenario_budget(t):
     """A disruption budget that allows nothing does not stand in the way of a workload with a surge."""
     app = t.app()
@@ -83,7 +109,7 @@ def scenario_budget(t):
 
 
 def scenario_recreate(t):
-    """A Deployment with the strategy Recreate is replaced by eviction."""
+    """A Deployment with the strategy Recreate is replaced by eviction; no request fails from ACTIVE on."""
 
     def change(objects):
         objects[0]["spec"]["strategy"] = {"type": "Recreate"}
@@ -92,36 +118,23 @@ def scenario_recreate(t):
     c = t.connect()
     handler = t.handler("workstation")
     c.intercept(app, port=handler.port)
+    # Between the two pods there is nobody; from ACTIVE on nothing is lost.
+    begin(t, app)
     expect(app.ask()["by"] == "workstation", "the first request after ACTIVE")
     c.leave(app)
     app.answered_by("app")
+    none_failed(t, app, 1)
 
 
-def kind(t, name):
-    """A workload of a kind is intercepted and left."""
-    app = t.app(kind=name)
+def scenario_daemon_set(t):
+    """A DaemonSet is intercepted and left."""
+    app = t.app(kind="DaemonSet")
     c = t.connect()
     handler = t.handler("workstation")
     c.intercept(app, port=handler.port)
     expect(app.ask()["by"] == "workstation", "the first request after ACTIVE")
     c.leave(app)
     app.answered_by("app")
-    return app
-
-
-def scenario_stateful_set(t):
-    """A StatefulSet is intercepted."""
-    kind(t, "StatefulSet")
-
-
-def scenario_replica_set(t):
-    """A ReplicaSet of its own is intercepted."""
-    kind(t, "ReplicaSet")
-
-
-def scenario_daemon_set(t):
-    """A DaemonSet is intercepted."""
-    kind(t, "DaemonSet")
 
 
 def spared(t, app, *words):
@@ -213,63 +226,15 @@ def scenario_no_room(t):
     told(t, app, set(pods_of(app)), "cannot be scheduled")
 
 
-def scenario_forbidden(t):
-    """An annotation forbids an agent, and so does the node's network; both are said before anything is replaced."""
+def scenario_host_network(t):
+    """Pods that use the node's network get no agent, which is said before anything is replaced."""
 
     def change(objects):
         objects[0]["spec"]["template"]["spec"]["hostNetwork"] = True
         objects[0]["spec"]["replicas"] = 0
 
-    shy = t.app("shy", annotations={"telepresence.io/inject-traffic-agent": "disabled"})
-    host = t.app("host", change=change, wait=False)
-    before = set(pods_of(shy))
-    c = t.connect()
-    c.tp("intercept", shy.name, "--port", "1").failed("inject-traffic-agent", "forbids")
-    c.tp("intercept", host.name, "--port", "1").failed("hostNetwork")
-    expect(set(pods_of(shy)) == before, "no pod was replaced")
-
-
-def scenario_opted_in(t):
-    """A workload that asks for an agent has one from its start, and keeps it."""
-    app = t.app(annotations={"telepresence.io/inject-traffic-agent": "enabled"})
-    before = set(pods_of(app))
-    expect(has_agent(app.pod()), "the pod has an agent")
-    c = t.connect()
-    handler = t.handler("workstation")
-    c.intercept(app, port=handler.port)
-    expect(app.ask()["by"] == "workstation", "the first request after ACTIVE")
-    expect(set(pods_of(app)) == before, "no pod was replaced")
-    c.leave(app)
-    c.tp("uninstall", app.name).failed("annotation")
-
-
-def scenario_ports(t):
-    """TCP and UDP on one number, by number and by name, several ports at once: each goes where it was sent."""
-    ports = (
-        Port(8080, "http"),
-        Port(9000, "echo", kind="ECHO", service=9000, target="number"),
-        Port(9000, "echo-udp", kind="UDP", service=9000, target="number"),
-    )
-    app = t.app(ports=ports)
-    c = t.connect()
-    handler = t.handler("workstation")
-    c.intercept(app, port=f"{handler.port}:http")
-    expect(app.ask()["by"] == "workstation", "the intercepted port")
-    for transport in ("tcp", "udp"):
-        answer = t.cluster.socket(transport, app.host, 9000)
-        expect(answer == "app", f"{transport}: {answer}")
-    c.leave(app)
-
-
-def scenario_headless(t):
-    """A headless Service's pods are intercepted by their own addresses."""
-    app = t.app(headless=True, ports=(Port(8080, "http", service=8080),))
-    c = t.connect()
-    handler = t.handler("workstation")
-    c.intercept(app, port=handler.port)
-    t.until("the workstation's answer", lambda: app.ask(port=8080)["by"] == "workstation", 15)
-    c.leave(app)
-    app.answered_by("app", port=8080)
+    app = t.app(change=change, wait=False)
+    t.connect().tp("intercept", app.name, "--port", "1").failed("hostNetwork")
 
 
 @alone
