@@ -52,7 +52,7 @@ enum WebhookSelfTest {
             return "the API server did not ask the admission webhook of the traffic manager; "
                 + "is the MutatingWebhookConfiguration telepresence-agent-injector there, and up to date?"
         } catch {
-            if error.message.contains("failed calling webhook") || error.message.contains("webhook") {
+            if error.message.contains("webhook") {
                 return "the API server cannot reach the admission webhook of the traffic manager "
                     + "(TCP port 8443 of its pod): \(error.message)"
             }
