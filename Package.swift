@@ -171,7 +171,12 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: settings
         ),
-        .testTarget(name: "KernelTests", dependencies: ["Kernel"], path: "Tests/Kernel", swiftSettings: settings),
+        .testTarget(
+            name: "KernelTests",
+            dependencies: ["TestSupport", "Kernel"],
+            path: "Tests/Kernel",
+            swiftSettings: settings
+        ),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], path: "Tests/TLS", swiftSettings: settings),
         .testTarget(
             name: "HTTP2Tests",

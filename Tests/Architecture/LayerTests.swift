@@ -1,7 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
-@Suite struct LayerTests {
+@Suite(.ownThreads) struct LayerTests {
     @Test("a target's sources import only what its layer may", arguments: Layer.all)
     func imports(layer: Layer) throws {
         let allowed = layer.own.union(layer.foreign).union(Layer.system)

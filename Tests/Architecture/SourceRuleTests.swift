@@ -1,6 +1,7 @@
+import TestSupport
 import Testing
 
-@Suite struct SourceRuleTests {
+@Suite(.ownThreads) struct SourceRuleTests {
     @Test("no file is longer than 600 lines", arguments: ["Sources", "Tests"])
     func length(folder: String) throws {
         for source in try Repository.sources(folder) {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("Completion") struct CompletionTests {
+@Suite("Completion", .ownThreads) struct CompletionTests {
     @Test("bash reads the script and completes commands with it")
     func bash() throws {
         let script = FileManager.default.temporaryDirectory.appending(path: "completion-\(UUID().uuidString)").path

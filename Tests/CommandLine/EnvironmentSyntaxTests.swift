@@ -4,7 +4,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite("The files of --env-file") struct EnvironmentSyntaxTests {
+@Suite("The files of --env-file", .ownThreads) struct EnvironmentSyntaxTests {
     private static let awkward = [
         "PLAIN": "value", "SPACES": "  a b  ", "QUOTES": "it's \"so\"", "DOLLAR": "$HOME `id` \\n",
         "LINES": "one\ntwo\n",

@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CommandLine
 
-@Suite struct ZipArchiveTests {
+@Suite(.ownThreads) struct ZipArchiveTests {
     private static let date = ZipArchive.Date(year: 2026, month: 11, day: 23, hour: 4, minute: 5, second: 6)
 
     /// What Python's zipfile says: a check of all sums, then one line per file.

@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// Foreign clients against our server.
-@Suite(.timeLimit(.minutes(1))) struct InteropTests {
+@Suite(.ownThreads, .timeLimit(.minutes(1))) struct InteropTests {
     private static func find(_ tool: String) -> String? {
         ["/usr/bin/", "/usr/local/bin/"].map { $0 + tool }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }

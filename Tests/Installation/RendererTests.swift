@@ -1,10 +1,11 @@
 import Cluster
 import Foundation
 @testable import Installation
+import TestSupport
 import Testing
 
 /// The binary and kustomize make the same objects.
-@Suite struct RendererTests {
+@Suite(.ownThreads) struct RendererTests {
     private static func values(_ text: String) throws -> InstallationValues {
         var values = InstallationValues()
         try values.merge(file: text, origin: "test")

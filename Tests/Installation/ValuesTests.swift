@@ -1,10 +1,11 @@
 import Cluster
 import Foundation
 @testable import Installation
+import TestSupport
 import Testing
 
 /// Values: where they come from, how they merge, and what is wrong with them.
-@Suite struct ValuesTests {
+@Suite(.ownThreads) struct ValuesTests {
     private static func parsed(
         _ text: String,
         _ form: ValueAssignment.Form = .typed,

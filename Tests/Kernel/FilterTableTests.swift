@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Kernel
 
-@Suite("nf_tables", .enabled(if: geteuid() == 0 && access("/usr/sbin/nft", X_OK) == 0))
+@Suite("nf_tables", .ownThreads, .enabled(if: geteuid() == 0 && access("/usr/sbin/nft", X_OK) == 0))
 struct FilterTableTests {
     @Test("The DNS redirect is what nft shows, works, spares marked sockets, and goes with its owner")
     func redirectDNS() throws {

@@ -52,7 +52,7 @@ final class RawSocket: @unchecked Sendable {
     }
 
     /// A socket that listens (TCP) or is bound (UDP) on a free port.
-    static func listen(udp: Bool = false, backlog: Int32 = 512) throws -> (socket: RawSocket, port: UInt16) {
+    static func listen(udp: Bool = false, backlog: Int32? = 512) throws -> (socket: RawSocket, port: UInt16) {
         let kind = udp ? SOCK_DGRAM : SOCK_STREAM
         let made = RawSocket(socket(AF_INET, Int32(kind.rawValue), 0))
         var address = self.address(0)
@@ -60,10 +60,17 @@ final class RawSocket: @unchecked Sendable {
         try address.withUnsafeMutableBytes {
             let pointer = $0.baseAddress?.assumingMemoryBound(to: sockaddr.self)
             try self.check(bind(made.descriptor, pointer, size), "bind")
-            if !udp { try self.check(Glibc.listen(made.descriptor, backlog), "listen") }
+            if !udp, let backlog { try self.check(Glibc.listen(made.descriptor, backlog), "listen") }
             try self.check(getsockname(made.descriptor, pointer, &size), "getsockname")
         }
         return (made, UInt16(address[2]) << 8 | UInt16(address[3]))
+    }
+
+    /// A socket with a port of its own that refuses everybody: it does not listen (TCP), or hears one peer only (UDP).
+    static func deaf(udp: Bool = false) throws -> (socket: RawSocket, port: UInt16) {
+        let (made, port) = try self.listen(udp: udp, backlog: nil)
+        if udp { try self.check(self.connect(made.descriptor, 1), "connect") }
+        return (made, port)
     }
 
     func accept() throws -> RawSocket {

@@ -89,8 +89,7 @@ import Tunnel
 
     @Test("a port that nobody has ends the flow", arguments: TunnelPath.Kind.allCases)
     func refused(kind: TunnelPath.Kind) async throws {
-        let (gone, port) = try RawSocket.listen(udp: true)
-        gone.close()
+        let (deaf, port) = try RawSocket.deaf(udp: true)
         let path = try await TunnelPath(kind, to: port)
         let closed = path.dialler.link.eventLoop.makePromise(of: StreamCloseReason.self)
         _ = try await self.open(path, port) { tunnel in
@@ -98,6 +97,7 @@ import Tunnel
             tunnel.onClose = { closed.succeed($0) }
         }
         #expect(try await closed.futureResult.get() == .finished)
+        withExtendedLifetime(deaf) {}
         await path.close()
     }
 

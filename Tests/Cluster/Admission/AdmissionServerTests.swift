@@ -8,7 +8,7 @@ import Testing
 import TestSupport
 
 /// Asks the server as others would: with curl, over TLS by a CA that openssl made.
-@Suite(.serialized) final class AdmissionServerTests {
+@Suite(.ownThreads, .serialized) final class AdmissionServerTests {
     private let folder: URL
     private let authority: String
 

@@ -4,7 +4,7 @@ import Testing
 import TestSupport
 
 /// The manifests in k8s/, as kustomize reads them.
-@Suite struct ManifestTests {
+@Suite(.ownThreads) struct ManifestTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 

@@ -1,9 +1,10 @@
 import Cluster
 import Foundation
 import Kubeconfig
+import TestSupport
 import Testing
 
-@Suite final class KubeconfigOverridesTests {
+@Suite(.ownThreads) final class KubeconfigOverridesTests {
     private let folder: String
     private static let certificate = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
     private static let key = "-----BEGIN PRIVATE KEY-----\nMII=\n-----END PRIVATE KEY-----\n"

@@ -5,12 +5,13 @@ import Logging
 import Message
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import Host
 
 /// Who may call a daemon: the socket's mode keeps others out, and where it does not, the kernel's word about the caller does.
-@Suite("The daemons' sockets", .enabled(if: geteuid() == 0), .serialized)
+@Suite("The daemons' sockets", .ownThreads, .enabled(if: geteuid() == 0), .serialized)
 struct CallSocketTests {
     /// Nobody's: no account needs to exist for it.
     private static let stranger = "54321"

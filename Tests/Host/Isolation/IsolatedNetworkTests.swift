@@ -1,12 +1,13 @@
 import Foundation
 import Glibc
 import Kernel
+import TestSupport
 import Testing
 
 @testable import Host
 
 /// The holder as it ships: the program `telepresence` beside the tests, in its hidden sub-command.
-@Suite("Isolated networks", .enabled(if: Programs.telepresence != nil && geteuid() == 0))
+@Suite("Isolated networks", .ownThreads, .enabled(if: Programs.telepresence != nil && geteuid() == 0))
 struct IsolatedNetworkTests {
     @Test("Inside there is an interface with default routes and a resolver; outside nothing changes")
     func inside() throws {

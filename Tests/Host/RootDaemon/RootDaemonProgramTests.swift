@@ -5,12 +5,13 @@ import HTTP2
 import Kernel
 import Message
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Host
 
 /// The root daemon as it ships, in a namespace of its own.
-@Suite("The root daemon", .enabled(if: Programs.telepresence != nil && geteuid() == 0))
+@Suite("The root daemon", .ownThreads, .enabled(if: Programs.telepresence != nil && geteuid() == 0))
 struct RootDaemonProgramTests {
     private static let setup = NetworkSetup(
         interfacePrefix: "tel",

@@ -7,7 +7,7 @@ import Testing
 @testable import Network
 import TestSupport
 
-@Suite struct DNSServerTests {
+@Suite(.ownThreads) struct DNSServerTests {
     private final class Cluster: DNSExchange {
         func exchange(_ query: [UInt8], reply: @escaping ([UInt8]?) -> Void) {
             reply(DNSSamples.answer(query, addresses: 100))

@@ -15,7 +15,8 @@ import Testing
     /// The servers are given as what they answer; nil is silence.
     private func ask(
         _ query: [UInt8],
-        _ servers: [@Sendable ([UInt8]) -> [UInt8]?]
+        _ servers: [@Sendable ([UInt8]) -> [UInt8]?],
+        timeout: TimeAmount = .milliseconds(200)
     ) async throws -> (answer: [UInt8]?, asked: [Int]) {
         let namespace = try NetworkNamespace.create()
         let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -48,7 +49,7 @@ import Testing
                 nameservers: nameservers,
                 sockets: handed,
                 eventLoop: loop,
-                timeout: .milliseconds(200)
+                timeout: timeout
             )
         }.get()
         let answer = try await loop.flatSubmit {
@@ -84,7 +85,8 @@ import Testing
     @Test("The first nameserver answers, under the query's id", .enabled(if: isRoot))
     func first() async throws {
         let query = DNSSamples.query("www.example.com", id: 5)
-        let (answer, asked) = try await ask(query, [{ DNSSamples.answer($0) }, { DNSSamples.answer($0) }])
+        let servers: [@Sendable ([UInt8]) -> [UInt8]?] = [{ DNSSamples.answer($0) }, { DNSSamples.answer($0) }]
+        let (answer, asked) = try await ask(query, servers, timeout: .seconds(20))
         #expect(answer == DNSSamples.answer(query))
         #expect(asked == [0])
     }
@@ -92,7 +94,7 @@ import Testing
     @Test("The next nameserver is asked when the first is silent or talks nonsense", .enabled(if: isRoot))
     func second() async throws {
         let query = DNSSamples.query("www.example.com")
-        let silent = try await ask(query, [{ _ in nil }, { DNSSamples.answer($0) }])
+        let silent = try await ask(query, [{ _ in nil }, { DNSSamples.answer($0) }], timeout: .seconds(1))
         #expect(silent.answer == DNSSamples.answer(query))
         #expect(silent.asked == [0, 1])
         // Another question's answer under the right id, as a forger sends it.
@@ -101,7 +103,8 @@ import Testing
             [
                 { DNSSamples.answer(DNSSamples.query("other.example", id: $0.network16(0))) },
                 { DNSSamples.answer($0) },
-            ]
+            ],
+            timeout: .seconds(1)
         )
         #expect(forged.answer == DNSSamples.answer(query))
     }
@@ -109,7 +112,7 @@ import Testing
     @Test("An answer of more than 2 KiB arrives whole", .enabled(if: isRoot))
     func large() async throws {
         let query = DNSSamples.query("www.example.com")
-        let (answer, _) = try await ask(query, [{ DNSSamples.answer($0, addresses: 200) }])
+        let (answer, _) = try await ask(query, [{ DNSSamples.answer($0, addresses: 200) }], timeout: .seconds(20))
         #expect(answer == DNSSamples.answer(query, addresses: 200))
     }
 

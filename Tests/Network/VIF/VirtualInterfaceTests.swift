@@ -127,8 +127,8 @@ struct VirtualInterfaceTests {
         try await InterfaceBench.run { bench in
             let endpoint = try #require(InternetEndpoint(destination))
             let socket = try bench.namespace.connectUDP(endpoint)
-            for text in ["hello", "", String(repeating: "x", count: 1400)] { try echo(socket, text) }
-            #expect(try bench.counters().datagrams == 3)
+            for text in ["hello", "", String(repeating: "x", count: 1400)] { try ask(socket, text, answer: text) }
+            #expect(try bench.counters().datagrams >= 3)
             #expect(bench.log.all.filter { $0.hasPrefix("udp") }.count == 1)
         }
     }
@@ -138,9 +138,16 @@ struct VirtualInterfaceTests {
         try await InterfaceBench.run { bench in
             let socket = try bench.namespace.connectUDP(try #require(InternetEndpoint(destination)))
             var byte: UInt8 = 1
-            #expect(send(socket.rawValue, &byte, 1, 0) == 1)
-            #expect(try Sockets.wait(socket, CInt(POLLIN), 20_000))
-            #expect(recv(socket.rawValue, &byte, 1, 0) == -1 && errno == ECONNREFUSED)
+            var told = false
+            for _ in 0..<20 where !told {
+                // The next one may be told of what became of the one before.
+                guard send(socket.rawValue, &byte, 1, 0) == 1 else { break }
+                told = try Sockets.wait(socket, CInt(POLLIN), 1000)
+            }
+            let failed = !told || recv(socket.rawValue, &byte, 1, Int32(MSG_DONTWAIT)) == -1
+            let code = errno
+            let counters = try bench.counters()
+            #expect(failed && code == ECONNREFUSED, "the far side saw \(bench.log.all), the interface \(counters)")
         }
     }
 
@@ -148,10 +155,7 @@ struct VirtualInterfaceTests {
     func resolver() async throws {
         try await InterfaceBench.run { bench in
             let socket = try bench.namespace.connectUDP(try #require(InternetEndpoint("246.246.0.2:53")))
-            var bytes = Array("who?".utf8)
-            #expect(send(socket.rawValue, &bytes, bytes.count, 0) == bytes.count)
-            let answer = try receive(socket)
-            #expect(answer == "answer to who?")
+            try ask(socket, "who?", answer: "answer to who?")
             bench.log.add("udp done")
             try echo(bench.connect("246.246.0.2:53"), "stream")
             bench.log.add("v4 done")
@@ -204,4 +208,19 @@ private func echo(_ socket: Descriptor, _ text: String) throws {
     var bytes = Array(text.utf8)
     #expect(send(socket.rawValue, &bytes, bytes.count, 0) == bytes.count)
     #expect(try receive(socket) == text)
+}
+
+/// Asks by UDP until the answer comes.
+///
+/// A busy machine's kernel drops datagrams, also those between its own programs, when its backlog is full. Answers to what
+/// was asked before are passed over.
+private func ask(_ socket: Descriptor, _ text: String, answer: String) throws {
+    var bytes = Array(text.utf8)
+    for _ in 0..<20 {
+        guard send(socket.rawValue, &bytes, bytes.count, 0) == bytes.count else { throw SystemError.last("send") }
+        while try Sockets.wait(socket, CInt(POLLIN), 1000) {
+            if try receive(socket) == answer { return }
+        }
+    }
+    throw SystemError("ask", code: ETIMEDOUT)
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What kubectl 1.32, unmodified, can do with the server.
-@Suite(.enabled(if: Kubectl.path != nil, "kubectl is not installed"), .serialized)
+@Suite(.ownThreads, .enabled(if: Kubectl.path != nil, "kubectl is not installed"), .serialized)
 struct KubectlTests {
     static let manifest = """
         apiVersion: apps/v1

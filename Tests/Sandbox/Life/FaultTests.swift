@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sandbox
 
-@Suite struct FaultTests {
+@Suite(.ownThreads) struct FaultTests {
     @Test("a plan and an order come through JSON unchanged")
     func json() throws {
         var order = FaultOrder(number: 7, plan: FaultPlan())

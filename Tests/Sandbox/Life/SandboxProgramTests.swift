@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// The built program with the real kubectl.
-@Suite(.serialized, .enabled(if: ProgramObstacle.text == nil, "needs root, kubectl and the built sandbox"))
+@Suite(.ownThreads, .serialized, .enabled(if: ProgramObstacle.text == nil, "needs root, kubectl and the built sandbox"))
 struct SandboxProgramTests {
     static let repository =
         "/" + URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).dropFirst().joined(separator: "/")
@@ -83,7 +83,7 @@ struct SandboxProgramTests {
         #expect(try self.sandbox("up").output.contains("already runs"))
         #expect(try self.kubectl("apply", "-f", Self.repository + "/k8s/sample/app.yaml").status == 0)
         for name in ["backend", "frontend", "numeric", "echo"] {
-            let rollout = try self.kubectl("rollout", "status", "deployment/\(name)", "--timeout=20s")
+            let rollout = try self.kubectl("rollout", "status", "deployment/\(name)", "--timeout=60s")
             #expect(rollout.status == 0, "\(rollout.output)")
         }
         #expect(try self.kubectl("logs", "deployment/backend").output.contains("backend: listening on 8080"))
@@ -105,7 +105,7 @@ struct SandboxProgramTests {
         #expect(text.contains("frontend frontend-") && text.contains(": Hello from backend-"), "\(text)")
         #expect(text.contains("with a secret\nNumeric hello from numeric-") && text.hasSuffix("body"), "\(text)")
         #expect(try self.kubectl("delete", "-f", Self.repository + "/k8s/sample/app.yaml").status == 0)
-        let gone = try self.kubectl("wait", "--for=delete", "pod", "-l", "app", "--timeout=20s")
+        let gone = try self.kubectl("wait", "--for=delete", "pod", "-l", "app", "--timeout=60s")
         #expect(gone.status == 0 || gone.output.contains("no matching resources"), "\(gone.output)")
         #expect(try self.sandbox("down").status == 0)
         #expect(!FileManager.default.fileExists(atPath: self.state))
@@ -119,11 +119,11 @@ struct SandboxProgramTests {
         let text = try String(contentsOfFile: self.state + "/sandbox.pid", encoding: .utf8)
         let process = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(try self.kubectl("apply", "-f", Self.repository + "/k8s/sample/app.yaml").status == 0)
-        #expect(try self.kubectl("rollout", "status", "deployment/echo", "--timeout=20s").status == 0)
+        #expect(try self.kubectl("rollout", "status", "deployment/echo", "--timeout=60s").status == 0)
         let below = Self.descendants(of: process)
         #expect(below.count >= 5)
         kill(process, SIGKILL)
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(30)
         while below.contains(where: Self.isAlive), ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(10))
         }
@@ -151,7 +151,7 @@ struct SandboxProgramTests {
         #expect(try pods(self.state + "/kubeconfig-nobody").output.contains("forbidden"))
         // The sandbox ends itself in good order: the kubeconfig that leads nowhere any more goes too.
         #expect(try self.sandbox("down").status == 0)
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(30)
         while FileManager.default.fileExists(atPath: self.state + "-admin"), ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(10))
         }

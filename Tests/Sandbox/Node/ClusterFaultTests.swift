@@ -6,6 +6,7 @@ import Testing
 @testable import Sandbox
 
 @Suite(
+    .ownThreads,
     .serialized,
     .enabled(if: NodeFixture.obstacle == nil && Kubectl.path != nil, "needs root, the sandbox, kubectl")
 )

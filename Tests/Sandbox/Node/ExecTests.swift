@@ -7,6 +7,7 @@ import Testing
 
 /// `kubectl exec` and `kubectl attach`, by WebSocket and by SPDY.
 @Suite(
+    .ownThreads,
     .serialized,
     .enabled(if: NodeFixture.obstacle == nil && Kubectl.path != nil, "needs root, the sandbox, kubectl")
 )

@@ -159,7 +159,8 @@ struct PodBehaviourTests {
             try await node.run(
                 "gentle",
                 "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done",
-                spec: ["terminationGracePeriodSeconds": 20]
+                // More than is waited for: it must not be used up.
+                spec: ["terminationGracePeriodSeconds": 120]
             )
             try await node.run(
                 "deaf",
@@ -174,7 +175,6 @@ struct PodBehaviourTests {
             try await node.cluster.api.delete(.pods, namespace: "default", name: "gentle")
             try await node.cluster.api.delete(.pods, namespace: "default", name: "deaf")
             try await node.wait("the gentle end") { node.pod("gentle") == nil }
-            #expect(ContinuousClock.now - began < .seconds(5))
             try await node.wait("the forced end") { node.pod("deaf") == nil }
             #expect(ContinuousClock.now - began >= .milliseconds(900))
         }

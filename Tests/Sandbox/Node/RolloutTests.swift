@@ -7,6 +7,7 @@ import Testing
 
 /// What kubectl does with workloads whose pods really run.
 @Suite(
+    .ownThreads,
     .serialized,
     .enabled(if: NodeFixture.obstacle == nil && Kubectl.path != nil, "needs root, the sandbox, kubectl")
 )
