@@ -440,3 +440,29 @@ def scenario_ctrl_c(t):
     os.killpg(child.pid, signal.SIGINT)
     t.until("the end of the command", lambda: child.poll() is not None, 20)
     t.until("no intercept", lambda: c.attachments() == [], 20)
+
+
+def scenario_past_the_manager(t):
+    """Two pods, each linked with the workstation: requests pass no manager, which status and the agents' counts show."""
+    app, c, h = t.app(replicas=2), t.connect(), t.handler()
+    c.intercept(app, port=h.port)
+    t.until("direct links", lambda: c.attachments()[0]["traffic"] == "direct", 60)
+    pods = [pod["metadata"]["name"] for pod in app.ready_pods()]
+
+    def direct():
+        found = 0
+        for pod in pods:
+            state = c.tp("status", "--of", f"agent/{app.namespace}/{pod}", "--format", "json").ok().json()
+            found += state.get("counters", {}).get("connections.direct", 0)
+        return found
+
+    before = direct()
+    for _ in range(20):
+        expect(app.ask()["by"] == "workstation", "intercepted over a direct link")
+    # A connection that had no answer in time on a busy machine took the manager.
+    expect(direct() - before >= 15, f"{direct() - before} of 20 connections were direct")
+    app.kubectl("scale", app.reference, "--replicas=1").ok()
+    t.until("one pod", lambda: len(app.pods()) == 1, 40)
+    t.until("its direct link", lambda: c.attachments()[0]["traffic"] == "direct", 60)
+    c.leave(app)
+    app.answered_by("app", 3)
