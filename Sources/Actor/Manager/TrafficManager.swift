@@ -105,7 +105,9 @@ package actor TrafficManager {
             metadata: ["id": "\(session.id)", "owner": "\(session.owner)", "resumed": "\(entry.resumed)"]
         )
         send(.welcome(welcome), to: session.id)
-        if let agent = hello.agent {
+        if var agent = hello.agent {
+            // The certificate of one that has not proven its pod names none: no workstation would believe it.
+            if case .unproven = principal { agent.linkPort = 0 }
             deliver(machine.agentJoined(session.id, agent))
         } else if let client = hello.client {
             tellAll(client.attachments, entry)

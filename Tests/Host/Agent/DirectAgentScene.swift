@@ -14,7 +14,7 @@ import Tunnel
 ///                      └─◄═ relay (can be cut) ═◄─┘
 final class DirectAgentScene: Sendable {
     /// Everybody is who he says.
-    private struct ProvenJudge: AccessJudge {
+    struct ProvenJudge: AccessJudge {
         func identify(_ evidence: Evidence) async throws(ManagerFailure) -> Principal {
             guard case .agent(let namespace, let pod) = evidence.claim else { return .user(name: "ann", groups: []) }
             return .agent(namespace: namespace, pod: pod, podUID: "u1", serviceAccount: "default")
@@ -39,10 +39,10 @@ final class DirectAgentScene: Sendable {
     private let running: Task<Void, Never>
 
     /// A loaded machine may take its time: a direct link that is slow is not given up, unless that is what is tested.
-    init(leastPatience: TimeAmount = .seconds(30)) async throws {
+    init(leastPatience: TimeAmount = .seconds(30), judge: any AccessJudge = ProvenJudge()) async throws {
         app = try await Answerer.tcp("app")
         handler = try await Answerer.tcp("local")
-        manager = try await ManagerScene(StillCluster(pods: ["p1"], port: app.port), judge: ProvenJudge())
+        manager = try await ManagerScene(StillCluster(pods: ["p1"], port: app.port), judge: judge)
         let agentLoop = MultiThreadedEventLoopGroup.singleton.next()
         let credential = try SessionCredential(authorities: manager.authority.certificatePEM)
         let link = try manager.agentLink("p1", agentLoop, credential: credential)

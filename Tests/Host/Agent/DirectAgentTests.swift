@@ -173,4 +173,16 @@ import Testing
         await bob.cut()
         await scene.close()
     }
+
+    @Test("an agent that has not proven its pod is not linked directly, and the reason is told")
+    func unproven() async throws {
+        let scene = try await DirectAgentScene(judge: OpenJudge())
+        try await scene.relay.open()
+        try await scene.keepLinks()
+        let way = await scene.links.ways(try await scene.held()).first
+        #expect(way?.way == "manager" && way?.reason == "no agent takes direct links", "\(String(describing: way))")
+        #expect(try await scene.ask("1") == "local:1")
+        #expect(scene.relay.carried == 0)
+        await scene.close()
+    }
 }

@@ -29,7 +29,7 @@ final class DirectDoor: @unchecked Sendable {
     private let leastPatience: TimeAmount
     private let logger: Logger
     private var ways = DirectWays<UInt64>()
-    private var links: [UInt64: Link] = [:]
+    private var links: [UInt64: (link: Link, session: String)] = [:]
 
     init(
         eventLoop: any EventLoop,
@@ -126,7 +126,7 @@ final class DirectDoor: @unchecked Sendable {
 
     private func admit(_ link: Link, of session: String) {
         let number = link.number
-        links[number] = link
+        links[number] = (link, session)
         ways.admitted(number, of: session)
         link.onGoAway = { [self] in ways.lost(number) }
         link.onClose = { [self] reason in
@@ -139,14 +139,14 @@ final class DirectDoor: @unchecked Sendable {
 
     /// Takes nothing new on links of sessions that have no attachment here any more; what is open on them goes on.
     func tidy() {
-        for number in ways.keep(only: agent.assumeIsolated { $0.sessions }) { links[number]?.drain() }
+        for number in ways.keep(only: agent.assumeIsolated { $0.sessions }) { links[number]?.link.drain() }
     }
 
     /// The links, for the status.
     var rows: [LinkStatus] {
-        links.values.sorted { $0.number < $1.number }.map { link in
-            link.measureRoundTrip(every: .seconds(5))
-            return LinkStatus(link, peer: "workstation", transport: "direct")
+        links.sorted { $0.key < $1.key }.map { _, entry in
+            entry.link.measureRoundTrip(every: .seconds(5))
+            return LinkStatus(entry.link, peer: "workstation", session: entry.session, transport: "direct")
         }
     }
 
@@ -162,7 +162,7 @@ final class DirectDoor: @unchecked Sendable {
 
     /// The direct way to a session's workstation for a tunnel that may take so long to be opened; nil where there is none.
     func way(to session: String, within patience: TimeAmount) -> Way? {
-        guard let number = ways.preferred(for: session), let link = links[number], link.isOpen else { return nil }
+        guard let number = ways.preferred(for: session), let link = links[number]?.link, link.isOpen else { return nil }
         // An answer takes a round trip; a slow line is not a dead one.
         let usual = (link.roundTrip ?? .zero) * 3
         return Way(
@@ -180,7 +180,7 @@ final class DirectDoor: @unchecked Sendable {
     }
 
     private func probe(_ number: UInt64) {
-        guard let link = links[number] else { return }
+        guard let link = links[number]?.link else { return }
         let began = NIODeadline.now()
         link.ping(timeout: Self.probeTime) { [self] trip in
             guard ways.probed(number, answered: trip != nil) else { return }
