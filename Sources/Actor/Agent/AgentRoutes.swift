@@ -21,6 +21,16 @@ package struct AgentRoutes {
             self.number = number
             self.transport = transport
         }
+
+        /// The port of an attachment; what is not said to be UDP is TCP.
+        package init(_ resolved: ResolvedPort) {
+            self.init(number: resolved.containerPort, transport: resolved.protocol == .udp ? .udp : .tcp)
+        }
+
+        /// The port that an agent says it stands in front of.
+        package init(_ port: AgentPort) {
+            self.init(number: port.containerPort, transport: port.protocol == .udp ? .udp : .tcp)
+        }
     }
 
     /// Where the workstation wants a port's traffic.
@@ -89,7 +99,7 @@ package struct AgentRoutes {
         }
         var targets: [Port: Target] = [:]
         for resolved in attachment.ports {
-            let port = Port(number: resolved.containerPort, transport: resolved.protocol == .udp ? .udp : .tcp)
+            let port = Port(resolved)
             guard known.contains(port) else {
                 let text = "the agent does not stand in front of port \(port.number)/\(port.transport)"
                 return .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))

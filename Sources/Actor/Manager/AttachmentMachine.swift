@@ -112,6 +112,17 @@ package struct AttachmentMachine: Sendable {
         Set((places[workload]?.agents ?? [:]).values.map(\.podName))
     }
 
+    /// The names of the pods whose agents are there but do not stand in front of all these ports.
+    ///
+    /// They were made before a service led to the ports: what an agent stands in front of is settled when its pod is made.
+    package func pods(of workload: WorkloadKey, without ports: Set<AgentRoutes.Port>) -> Set<String> {
+        guard !ports.isEmpty else { return [] }
+        let lacking = (places[workload]?.agents ?? [:]).values.filter { agent in
+            !ports.isSubset(of: agent.ports.map(AgentRoutes.Port.init))
+        }
+        return Set(lacking.map(\.podName))
+    }
+
     /// A workload has agents or attachments.
     package func isOccupied(_ workload: WorkloadKey) -> Bool { places[workload] != nil }
 

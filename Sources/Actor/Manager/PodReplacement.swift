@@ -95,6 +95,8 @@ package struct PodReplacement: Sendable {
     private var cleanSince: Duration?
     private var budgetHolds = ""
     private var told: Set<Told> = []
+    /// Pods whose agent is of no use, as it does not stand in front of the ports that are wanted.
+    private var unfit: Set<String> = []
 
     package init(
         workload: WorkloadFacts,
@@ -134,9 +136,16 @@ package struct PodReplacement: Sendable {
     /// - Parameters:
     ///   - picture: its pods.
     ///   - linked: the pods whose agents have a session.
+    ///   - unfit: those among them whose agents do not stand in front of all ports that are wanted.
     ///   - now: the moment.
     /// - Returns: What to do.
-    package mutating func onPicture(_ picture: PodPicture, linked: Set<String>, now: Duration) -> Outcome {
+    package mutating func onPicture(
+        _ picture: PodPicture,
+        linked: Set<String>,
+        unfit: Set<String> = [],
+        now: Duration
+    ) -> Outcome {
+        self.unfit = unfit
         observe(picture, linked, now)
         let pods = picture.pods
         let members = pods.filter { $0.place == .member && !$0.terminating }
@@ -173,7 +182,9 @@ package struct PodReplacement: Sendable {
 
     // MARK: what is seen
 
-    private func isRight(_ pod: PodFacts) -> Bool { pod.hasAgent == (goal == .agent) }
+    private func isRight(_ pod: PodFacts) -> Bool {
+        goal == .agent ? pod.hasAgent && !unfit.contains(pod.name) : !pod.hasAgent
+    }
 
     private func isAvailable(_ pod: PodFacts, _ linked: Set<String>, _ now: Duration) -> Bool {
         guard pod.ready, let since = readySince[pod.uid], now - since >= minimumReady else { return false }
@@ -256,6 +267,17 @@ package struct PodReplacement: Sendable {
             let bare = members.first(where: { !$0.hasAgent && !initial.contains($0.uid) })
         {
             return .bare(pod: bare.name)
+        }
+        // Another pod would be no better than one that has just been made, and one that must stay cannot be mended.
+        if goal == .agent,
+            let pod = members.first(where: {
+                unfit.contains($0.name) && (manner == .never || initial?.contains($0.uid) == false)
+            })
+        {
+            let text =
+                "the agent in pod \(pod.name) does not stand in front of the wanted port: no service leads to it there, "
+                + "and the annotation telepresence.io/inject-container-ports does not name it"
+            return .failed(ManagerFailure(.precondition, text))
         }
         guard now - lastStep >= patience.arrival + minimumReady else { return nil }
         return .failed(ManagerFailure(.timeout, complaint(members, linked)))

@@ -6,6 +6,8 @@ struct ReplacementDesk {
     struct Running {
         let ticket: UInt64
         let goal: PodReplacement.Goal
+        /// The ports that every agent is to stand in front of.
+        let ports: Set<AgentRoutes.Port>
         /// Lets it look at the workload's agents again.
         let wake: AsyncStream<Void>.Continuation
         /// Who is told of its progress.

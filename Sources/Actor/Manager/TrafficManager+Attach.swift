@@ -41,7 +41,7 @@ extension TrafficManager {
         do throws(ManagerFailure) {
             // Agents are told as they come: what a new pod gets is answered at the workstation from its first request on.
             deliver(machine.engage(attachment.id))
-            try await bringAgents(to: workload, spec, session: session.id, request: request)
+            try await bringAgents(to: workload, spec, ports, session: session.id, request: request)
             return try await confirm(attachment.id, session: session.id, request: request)
         } catch {
             deliver(machine.remove(attachment.id))
@@ -49,10 +49,11 @@ extension TrafficManager {
         }
     }
 
-    /// Brings an agent into every pod of the workload.
+    /// Brings an agent that stands in front of the ports into every pod of the workload.
     func bringAgents(
         to workload: WorkloadFacts,
         _ spec: AttachmentSpec,
+        _ ports: [ResolvedPort],
         session: String,
         request: String
     ) async throws(ManagerFailure) {
@@ -65,7 +66,14 @@ extension TrafficManager {
         default: throw ManagerFailure(.invalid, "attach is \"\(spec.attach)\": it can be ephemeral, or nothing")
         }
         do throws(ManagerFailure) {
-            try await replacePods(of: workload, goal: .agent, manner: manner, request: request, session: session)
+            try await replacePods(
+                of: workload,
+                goal: .agent,
+                manner: manner,
+                ports: Set(ports.map(AgentRoutes.Port.init)),
+                request: request,
+                session: session
+            )
         } catch {
             // An agent that cannot start must not stand in the way of the workload's next pods.
             if machine.pods(of: workload.key).isEmpty { unwant(workload.key) }

@@ -10,13 +10,14 @@ extension TrafficManager {
         of workload: WorkloadFacts,
         goal: PodReplacement.Goal,
         manner: ReplacementManner,
+        ports: Set<AgentRoutes.Port> = [],
         request: String = "",
         session: String = ""
     ) async throws(ManagerFailure) {
         let key = workload.key
         let listener = ReplacementDesk.Listener(request: request, session: session)
-        // The opposite is under way: it comes to its end first.
-        while let opposite = desk.running[key], opposite.goal != goal {
+        // The opposite is under way, or less than is wanted: it comes to its end first.
+        while let opposite = desk.running[key], opposite.goal != goal || !ports.isSubset(of: opposite.ports) {
             let ended: Bool? = await waiting(on: Self.name(opposite.ticket), patience: .seconds(3600)) { manager in
                 manager.desk.running[key]?.ticket == opposite.ticket ? nil : true
             }
@@ -29,9 +30,15 @@ extension TrafficManager {
         } else {
             ticket = desk.nextTicket()
             let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-            desk.running[key] = ReplacementDesk.Running(ticket: ticket, goal: goal, wake: wake, audience: [listener])
+            desk.running[key] = ReplacementDesk.Running(
+                ticket: ticket,
+                goal: goal,
+                ports: ports,
+                wake: wake,
+                audience: [listener]
+            )
             Task {
-                let result = await self.carryOut(workload, goal, manner, wakes, wake)
+                let result = await self.carryOut(workload, goal, manner, ports, wakes, wake)
                 self.ended(key, ticket, result)
             }
         }
@@ -55,6 +62,7 @@ extension TrafficManager {
         _ workload: WorkloadFacts,
         _ goal: PodReplacement.Goal,
         _ manner: ReplacementManner,
+        _ ports: Set<AgentRoutes.Port>,
         _ wakes: AsyncStream<Void>,
         _ wake: AsyncStream<Void>.Continuation
     ) async -> Result<Void, ManagerFailure> {
@@ -88,7 +96,12 @@ extension TrafficManager {
             case .failure(let failure): return .failure(failure)
             }
             let now = began.duration(to: clock.now)
-            let outcome = replacement.onPicture(picture, linked: machine.pods(of: key), now: now)
+            let outcome = replacement.onPicture(
+                picture,
+                linked: machine.pods(of: key),
+                unfit: machine.pods(of: key, without: ports),
+                now: now
+            )
             for line in outcome.told { tellAudience(of: key, line) }
             for step in outcome.steps {
                 guard let failure = await take(step, key) else { continue }

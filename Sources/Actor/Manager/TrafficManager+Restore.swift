@@ -98,9 +98,9 @@ extension TrafficManager {
             guard let facts = workloads.first(where: { $0.key == workload }) else {
                 return deliver(machine.remove(id, reason: "\(workload) does not exist any more"))
             }
-            guard facts.replicas > 0, let spec = machine[id]?.spec else { return }
+            guard facts.replicas > 0, let attachment = machine[id] else { return }
             // Pods that were made while there was no manager have no agent.
-            try await bringAgents(to: facts, spec, session: session, request: "")
+            try await bringAgents(to: facts, attachment.spec, attachment.ports, session: session, request: "")
         } catch {
             logger.warning("no agents", metadata: ["attachment": "\(id)", "reason": "\(error.message)"])
         }

@@ -6,6 +6,7 @@ private struct Model {
     var replacement: PodReplacement
     var pods: [PodFacts] = []
     var linked: Set<String> = []
+    var unfit: Set<String> = []
     var now = Duration.zero
     var number = 0
     let replicas: Int
@@ -83,7 +84,8 @@ private struct Model {
     mutating func look() -> PodReplacement.Outcome {
         fewestServing = min(fewestServing, pods.count(where: \.serving))
         mostPods = max(mostPods, pods.count { $0.place != .retired })
-        return replacement.onPicture(PodPicture(pods: pods), linked: linked, now: now)
+        let picture = PodPicture(pods: pods)
+        return replacement.onPicture(picture, linked: linked, unfit: unfit.intersection(linked), now: now)
     }
 
     /// Goes on until it is over.
@@ -118,6 +120,32 @@ private struct Model {
         #expect(model.fewestServing == replicas)
         #expect(model.mostPods == replicas + surge)
         #expect(model.pods.filter { $0.place == .member }.allSatisfy { $0.hasAgent && $0.ready })
+    }
+
+    @Test("a pod whose agent does not stand in front of the port is replaced; that the next one is no better is said")
+    func unfit() throws {
+        var model = Model(1, manner: .surge(1))
+        model.change("web-1") { $0.hasAgent = true }
+        model.linked = ["web-1"]
+        model.unfit = ["web-1"]
+        var hopeless = model
+        #expect(try model.run() == .done)
+        #expect(model.pods.filter { $0.place == .member }.map(\.name) == ["web-2"])
+        #expect(model.fewestServing == 1)
+        hopeless.unfit.insert("web-2")
+        guard case .failed(let failure) = try hopeless.run() else {
+            Issue.record("it went well")
+            return
+        }
+        #expect(failure.message.contains("pod web-2 does not stand in front of the wanted port"))
+        var lasting = Model(1, manner: .never)
+        lasting.change("web-1") { $0.hasAgent = true }
+        lasting.linked = ["web-1"]
+        lasting.unfit = ["web-1"]
+        guard case .failed = try lasting.run() else {
+            Issue.record("it went well")
+            return
+        }
     }
 
     @Test("agents are taken away in the same way") func removal() throws {

@@ -66,7 +66,8 @@ import Testing
                     namespace: "default",
                     podName: pod,
                     podIP: "10.244.0.9",
-                    containers: [ContainerInfo(name: "main", environment: ["A": "1"])]
+                    containers: [ContainerInfo(name: "main", environment: ["A": "1"])],
+                    ports: [AgentPort(container: "main", containerPort: 8080, protocol: .tcp)]
                 )
             )
         )

@@ -45,8 +45,8 @@ final class DirectAgentScene: Sendable {
         manager = try await ManagerScene(StillCluster(pods: ["p1"], port: app.port), judge: judge)
         let agentLoop = MultiThreadedEventLoopGroup.singleton.next()
         let credential = try SessionCredential(authorities: manager.authority.certificatePEM)
-        let link = try manager.agentLink("p1", agentLoop, credential: credential)
         let key = AgentRoutes.Port(number: app.port, transport: .tcp)
+        let link = try manager.agentLink("p1", agentLoop, ports: [key], credential: credential)
         let agent = TrafficAgent(ports: [key], prober: link, executor: agentLoop.executor, logger: ManagerScene.logger)
         let door = DirectDoor(
             eventLoop: agentLoop,

@@ -30,8 +30,8 @@ import Testing
         ) async throws {
             self.app = app
             let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let link = try scene.agentLink(name, loop)
             key = AgentRoutes.Port(number: app.port, transport: udp ? .udp : .tcp)
+            let link = try scene.agentLink(name, loop, ports: [key])
             agent = TrafficAgent(ports: [key], prober: link, executor: loop.executor, logger: ManagerScene.logger)
             if udp {
                 listener = try await UDPForwarder(

@@ -95,6 +95,7 @@ final class ManagerScene: Sendable {
     func agentLink(
         _ pod: String,
         _ loop: any EventLoop,
+        ports: [AgentRoutes.Port] = [],
         token: String = "/nowhere",
         credential: SessionCredential? = nil,
         dialBack: AgentDialBack? = nil,
@@ -113,7 +114,8 @@ final class ManagerScene: Sendable {
                 namespace: "default",
                 podName: pod,
                 podIP: "127.0.0.1",
-                containers: [ContainerInfo(name: "app", environment: ["POD": pod])]
+                containers: [ContainerInfo(name: "app", environment: ["POD": pod])],
+                ports: ports.map { AgentPort(container: "app", containerPort: $0.number, protocol: $0.transport) }
             ),
             dialBack: dialBack,
             logs: logs,
