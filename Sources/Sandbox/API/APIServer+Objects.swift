@@ -264,10 +264,13 @@ extension APIServer {
             }
             continuation.finish()
         }
+        // Not at once: the reader's cancellation holds a lock of its task, which `yield` wants under the store's lock.
         continuation.onTermination = { _ in
-            subscription.cancel()
-            keeper.cancel()
-            faults.forget(number)
+            Task.detached {
+                subscription.cancel()
+                keeper.cancel()
+                faults.forget(number)
+            }
         }
         return APIResponse(contentType: "application/json", body: .stream(stream))
     }

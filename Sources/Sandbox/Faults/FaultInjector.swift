@@ -82,7 +82,7 @@ package final class FaultInjector: Sendable {
     /// Ends every watch that is open.
     package func cutWatches() {
         let open = self.state.withLock { Array($0.watches.values) }
-        // Ending one calls its `onTermination`, which takes the lock.
+        // Outside the lock, which is also taken when one has ended.
         for watch in open { watch.finish() }
     }
 }

@@ -62,7 +62,8 @@ extension ObjectStore {
             let (subscription, _) = try self.subscribe(kind, namespace: namespace, labels: labels, fields: fields) {
                 continuation.yield($0)
             }
-            continuation.onTermination = { _ in subscription.cancel() }
+            // Not at once: the reader's cancellation holds a lock of its task, which `yield` wants under the store's lock.
+            continuation.onTermination = { _ in Task.detached { subscription.cancel() } }
         } catch {
             // Only a watch from the past can be refused.
             continuation.finish()

@@ -95,9 +95,9 @@ package final class LogStore: Sendable {
                 bufferingPolicy: .bufferingNewest(Self.followerLimit)
             )
             state.followers[ticket] = continuation
-            // A finished stream calls this too, at once: not from within the lock.
+            // Not at once: the reader's cancellation holds a lock of its task, which `yield` wants under ours.
             continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { _ = $0.followers.removeValue(forKey: ticket) }
+                Task.detached { self?.state.withLock { _ = $0.followers.removeValue(forKey: ticket) } }
             }
             return (kept, stream)
         }

@@ -119,7 +119,7 @@ final class ContainerLog: Sendable {
             defer { state.followers = [:] }
             return Array(state.followers.values)
         }
-        // Ending one calls its `onTermination`, which takes the lock.
+        // Outside the lock, which is also taken when one has ended.
         for follower in followers { follower.finish() }
     }
 
@@ -173,8 +173,9 @@ final class ContainerLog: Sendable {
             let id = state.next
             state.next += 1
             state.followers[id] = continuation
+            // Not at once: the reader's cancellation holds a lock of its task, which `yield` wants under ours.
             continuation.onTermination = { [weak self] _ in
-                _ = self?.state.withLock { $0.followers.removeValue(forKey: id) }
+                Task.detached { _ = self?.state.withLock { $0.followers.removeValue(forKey: id) } }
             }
         }
         return stream
