@@ -50,29 +50,11 @@ extension Injector {
                 return .refused(reason: "no port is left for the agent")
             }
             redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
-            agentPorts.append(
-                AgentConfig.Port(
-                    container: containers[target.container].name,
-                    name: target.declared?.name,
-                    transport: target.transport,
-                    containerPort: target.number,
-                    agentPort: agentPort,
-                    redirected: true,
-                    services: target.services
-                )
-            )
+            let name = containers[target.container].name
+            agentPorts.append(AgentConfig.Port(target, of: name, agentPort: agentPort, redirected: true))
         }
         let mirror = AppMirror(containers: containers, pod: pod)
-        let config = AgentConfig(
-            workloadKind: request.workload.kind,
-            workloadName: request.workload.name,
-            namespace: request.namespace,
-            managerHost: settings.managerHost,
-            managerPort: settings.managerPort,
-            readyFile: AgentEnvironment.readyFile,
-            containers: mirror.containers,
-            ports: agentPorts
-        )
+        let config = self.config(request, mirror, agentPorts)
         let container = builder.ephemeral(config: config, redirects: redirects, mirror: mirror)
         return .container(container, config: config, warnings: finder.warnings)
     }

@@ -90,29 +90,12 @@ package struct Injector: Sendable {
             }
             declared.append(port)
             agentPorts.append(
-                AgentConfig.Port(
-                    container: container.name,
-                    name: target.declared?.name,
-                    transport: target.transport,
-                    containerPort: target.number,
-                    agentPort: agentPort,
-                    redirected: target.byNumber,
-                    services: target.services
-                )
+                AgentConfig.Port(target, of: container.name, agentPort: agentPort, redirected: target.byNumber)
             )
         }
 
         let mirror = AppMirror(containers: containers, pod: pod)
-        let config = AgentConfig(
-            workloadKind: request.workload.kind,
-            workloadName: request.workload.name,
-            namespace: request.namespace,
-            managerHost: settings.managerHost,
-            managerPort: settings.managerPort,
-            readyFile: AgentEnvironment.readyFile,
-            containers: mirror.containers,
-            ports: agentPorts
-        )
+        let config = self.config(request, mirror, agentPorts)
         let builder = AgentContainerBuilder(settings: settings, pod: pod)
         patch.addVolume([
             "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
@@ -174,5 +157,33 @@ package struct Injector: Sendable {
             number += 1
         }
         return candidate
+    }
+    /// What the agent has to know.
+    func config(_ request: InjectionRequest, _ mirror: AppMirror, _ ports: [AgentConfig.Port]) -> AgentConfig {
+        AgentConfig(
+            workloadKind: request.workload.kind,
+            workloadName: request.workload.name,
+            namespace: request.namespace,
+            managerHost: settings.managerHost,
+            managerPort: settings.managerPort,
+            readyFile: AgentEnvironment.readyFile,
+            containers: mirror.containers,
+            ports: ports
+        )
+    }
+}
+
+extension AgentConfig.Port {
+    /// A port of the app that was found, with the agent's before it.
+    init(_ target: TargetPort, of container: String, agentPort: Int, redirected: Bool) {
+        self.init(
+            container: container,
+            name: target.declared?.name,
+            transport: target.transport,
+            containerPort: target.number,
+            agentPort: agentPort,
+            redirected: redirected,
+            services: target.services
+        )
     }
 }

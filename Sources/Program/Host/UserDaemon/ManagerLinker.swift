@@ -36,10 +36,42 @@ struct ManagerLinker: Sendable {
         var router = admission.router
         // Its state is the manager's to ask for; its log and its level are the user's alone.
         status?.register(on: &router, operable: false)
-        let (targets, calls) = (targets, router)
+        return try await taken(over: channel, admission, router, serverName: manager.serverName) { _ in nil }
+    }
+
+    /// A link on which an agent opens tunnels towards this workstation; the agent has taken it.
+    ///
+    /// - Parameters:
+    ///   - pod: Whose agent: its certificate must say so.
+    ///   - channel: A fresh connection to it.
+    /// - Returns: The link.
+    /// - Throws: What TLS says, or ``CallStatus`` when the agent is another, refuses the link or is silent for 15 s.
+    func agent(_ pod: AgentPod, over channel: any Channel) async throws -> NIOLoopBound<Link> {
+        let admission = LinkAdmission(by: "the agent")
+        return try await taken(over: channel, admission, admission.router, serverName: nil) { certificate in
+            Self.isAgent(of: pod, certificate) ? nil : "it does not prove to be that of pod \(pod)"
+        }
+    }
+
+    /// A link on which the other side opens tunnels; it has taken the link.
+    ///
+    /// `objection` says what speaks against the other side's certificate: then its streams are refused.
+    private func taken(
+        over channel: any Channel,
+        _ admission: LinkAdmission,
+        _ calls: CallRouter,
+        serverName: String?,
+        objection: @escaping @Sendable (PeerCertificate?) -> String?
+    ) async throws -> NIOLoopBound<Link> {
+        let targets = targets
         let context = try credential.context(alpn: Link.reverse)
-        let reverse = try await link(over: channel, context, serverName: manager.serverName) { link in
+        let reverse = try await link(over: channel, context, serverName: serverName) { link in
             link.onClose = { admission.closed("\($0)") }
+            if let reason = objection(link.peerCertificate) {
+                admission.closed(reason)
+                link.onStream = { stream, _, _ in stream.reset(.refusedStream) }
+                return
+            }
             link.onStream = { stream, fields, _ in
                 if targets.value.handle(stream, fields) { return }
                 if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
@@ -52,37 +84,6 @@ struct ManagerLinker: Sendable {
             throw error
         }
         return reverse
-    }
-
-    /// A link on which an agent opens tunnels towards this workstation; the agent has taken it.
-    ///
-    /// - Parameters:
-    ///   - pod: Whose agent: its certificate must say so.
-    ///   - channel: A fresh connection to it.
-    /// - Returns: The link.
-    /// - Throws: What TLS says, or ``CallStatus`` when the agent is another, refuses the link or is silent for 15 s.
-    func agent(_ pod: AgentPod, over channel: any Channel) async throws -> NIOLoopBound<Link> {
-        let admission = LinkAdmission(by: "the agent")
-        let (targets, calls) = (targets, admission.router)
-        let direct = try await link(over: channel, credential.context(alpn: Link.reverse), serverName: nil) { link in
-            link.onClose = { admission.closed("\($0)") }
-            guard Self.isAgent(of: pod, link.peerCertificate) else {
-                admission.closed("it does not prove to be that of pod \(pod)")
-                link.onStream = { stream, _, _ in stream.reset(.refusedStream) }
-                return
-            }
-            link.onStream = { stream, fields, _ in
-                if targets.value.handle(stream, fields) { return }
-                if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
-            }
-        }
-        do throws(CallStatus) {
-            try await admission.verdict(within: .seconds(15))
-        } catch {
-            eventLoop.execute { direct.value.close() }
-            throw error
-        }
-        return direct
     }
 
     private static func isAgent(of pod: AgentPod, _ certificate: PeerCertificate?) -> Bool {
