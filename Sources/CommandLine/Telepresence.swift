@@ -14,7 +14,8 @@ package struct Telepresence: AsyncParsableCommand {
             telepresence quit                       leave no trace
             """,
         subcommands: [
-            ConnectCommand.self, StatusCommand.self, ListCommand.self, InterceptCommand.self, LeaveCommand.self,
+            ConnectCommand.self, StatusCommand.self, ListCommand.self, InterceptCommand.self, IngestCommand.self,
+            LeaveCommand.self,
             ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
             InstallCommand.self, UpgradeCommand.self, UninstallCommand.self, LintCommand.self, HelmCommand.self,
             LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self, CompletionCommand.self,

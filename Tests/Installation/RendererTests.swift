@@ -67,6 +67,7 @@ import Testing
             ("agent: {image: {name: other}}", "\"other:dev\""), ("agent: {image: {tag: new}}", "traffic:new\""),
             ("agent: {image: {pullPolicy: Never}}", "AGENT_IMAGE_PULL_POLICY"),
             ("agent: {logLevel: trace}", "\"trace\""), ("agent: {maxIdleTime: 24h}", "\"24h\""),
+            ("intercept: {environment: {excluded: [DB_PASSWORD, TOKEN]}}", "\"DB_PASSWORD,TOKEN\""),
             ("podCIDRs: [10.9.0.0/16]", "10.9.0.0/16"), ("podCIDRStrategy: coverPodIPs", "coverPodIPs"),
             ("agentInjector: {enabled: false}", "\"value\":\"disabled\""),
             ("agentInjector: {webhook: {failurePolicy: Fail}}", "\"Fail\",\"name\":\"agent-injector."),

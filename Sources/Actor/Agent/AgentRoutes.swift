@@ -48,6 +48,7 @@ package struct AgentRoutes {
     }
 
     private struct Held {
+        let session: String
         var targets: [Port: Target]
         var suspect = false
     }
@@ -56,7 +57,7 @@ package struct AgentRoutes {
     private var held: [String: Held] = [:]
     /// The attachments at present: whose they are, and whether their workstation answers.
     package var attachments: [(id: String, session: String, answers: Bool)] {
-        held.map { ($0.key, $0.value.targets.values.first?.sessionID ?? "", !$0.value.suspect) }.sorted { $0.0 < $1.0 }
+        held.map { ($0.key, $0.value.session, !$0.value.suspect) }.sorted { $0.0 < $1.0 }
     }
 
     /// The attachment that has a port; the first that came keeps it.
@@ -68,10 +69,10 @@ package struct AgentRoutes {
     }
 
     /// The sessions that have an attachment here.
-    package var sessions: Set<String> { Set(held.values.flatMap { $0.targets.values.map(\.sessionID) }) }
+    package var sessions: Set<String> { Set(held.values.map(\.session)) }
 
     /// Whether any attachment has ports here.
-    package var isHolding: Bool { !held.isEmpty }
+    package var isHolding: Bool { held.values.contains { !$0.targets.isEmpty } }
 
     /// Where a new connection to `port` goes.
     package func route(_ port: Port) -> Route {
@@ -116,7 +117,7 @@ package struct AgentRoutes {
             )
         }
         for port in targets.keys { owners[port] = attachment.id }
-        held[attachment.id] = Held(targets: targets)
+        held[attachment.id] = Held(session: attachment.sessionID, targets: targets)
         seen.insert(attachment.id)
         return .report(AgentReport(attachmentID: attachment.id, state: .active, message: ""))
     }

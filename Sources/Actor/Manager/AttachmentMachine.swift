@@ -74,8 +74,13 @@ package struct AttachmentMachine: Sendable {
     private var agents: [String: WorkloadKey] = [:]
     private var changes = Changes()
     private var changedAgents: Set<WorkloadKey> = []
+    /// Variables that no workstation gets.
+    private let excluded: Set<String>
 
-    package init() {}
+    /// - Parameter excluded: names of variables that no workstation gets, by the administrator's wish.
+    package init(excludedVariables excluded: Set<String> = []) {
+        self.excluded = excluded
+    }
 
     // MARK: questions
 
@@ -299,7 +304,7 @@ package struct AttachmentMachine: Sendable {
             let wanted =
                 attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
             let container = agent.containers.first { $0.name == wanted } ?? agent.containers.first
-            attachment.environment = container?.environment ?? [:]
+            attachment.environment = (container?.environment ?? [:]).filter { !excluded.contains($0.key) }
             return review(id, attachment)
         }
         return review(id)
@@ -379,7 +384,7 @@ package struct AttachmentMachine: Sendable {
         _ workload: WorkloadKey,
         _ other: Attachment
     ) -> ManagerFailure {
-        let done = other.spec.kind == .replace ? "replaced" : "intercepted"
+        let done = other.spec.kind.past
         let what =
             switch clash {
             case .port(let port): "port \(port.number) of \(workload)"

@@ -33,6 +33,24 @@ package enum AttachmentResolver {
         return first
     }
 
+    /// The container that is meant: the one named, or the only one there is.
+    ///
+    /// - Throws: `notFound` for a name that no container has; `invalid` when a choice has to be made. Both list the containers.
+    package static func container(_ name: String, of workload: WorkloadFacts) throws(ManagerFailure) -> String {
+        let names = workload.containers.map(\.name)
+        let there = names.joined(separator: ", ")
+        if name.isEmpty {
+            guard names.count == 1 else {
+                throw ManagerFailure(.invalid, "\(workload.key) has several containers; name one of: \(there)")
+            }
+            return names[0]
+        }
+        guard names.contains(name) else {
+            throw ManagerFailure(.notFound, "\(workload.key) has no container \(name); it has: \(there)")
+        }
+        return name
+    }
+
     /// The ports that a spec names, each with the container that serves it.
     ///
     /// - Throws: `notFound` listing the services or ports there are; `invalid` when a choice has to be made.

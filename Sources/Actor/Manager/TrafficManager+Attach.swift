@@ -15,15 +15,21 @@ extension TrafficManager {
         guard !spec.name.isEmpty, !spec.namespace.isEmpty else {
             throw ManagerFailure(.invalid, "an attachment needs a name and a namespace")
         }
-        guard spec.kind == .intercept else {
-            throw ManagerFailure(.invalid, "this manager knows intercepts only, not \(spec.kind)")
+        guard [.intercept, .ingest].contains(spec.kind) else {
+            throw ManagerFailure(.invalid, "this manager knows intercepts and ingests only, not \(spec.kind)")
         }
         try await judge.mayAttach(session.principal, namespace: spec.namespace)
         progress(request, "resolve", "looking for \(spec.workload) in namespace \(spec.namespace)", to: session.id)
         let workloads = try await cluster.workloads(namespace: spec.namespace)
         let workload = try AttachmentResolver.workload(spec.workload, namespace: spec.namespace, among: workloads)
-        let services = try await cluster.services(namespace: spec.namespace)
-        let ports = try AttachmentResolver.ports(spec, of: workload, services: services)
+        var ports: [ResolvedPort] = []
+        if spec.kind == .ingest {
+            spec.container = try AttachmentResolver.container(spec.container, of: workload)
+        } else {
+            if !spec.container.isEmpty { _ = try AttachmentResolver.container(spec.container, of: workload) }
+            let services = try await cluster.services(namespace: spec.namespace)
+            ports = try AttachmentResolver.ports(spec, of: workload, services: services)
+        }
         guard workload.replicas > 0 else {
             throw ManagerFailure(.precondition, "\(workload.key) has no pods: it is scaled to 0")
         }
@@ -83,20 +89,21 @@ extension TrafficManager {
 
     /// Tells the agents and waits for their word.
     private func confirm(_ id: String, session: String, request: String) async throws(ManagerFailure) -> Attachment {
-        progress(request, "confirm", "waiting for the agent to take the port over", to: session)
+        progress(request, "confirm", "waiting for the agent's word", to: session)
         deliver(machine.engage(id))
         let outcome = await waiting(on: id, patience: timeouts.confirmation) { manager -> Attachment? in
             guard let attachment = manager.machine[id] else { return Attachment(state: .error, message: "removed") }
             guard manager.machine.isSettled(id) else { return nil }
             // Only then does the next request really reach the workstation.
-            return attachment.state != .active || manager.isReachable(session) ? attachment : nil
+            let isReached = attachment.ports.isEmpty || manager.isReachable(session)
+            return attachment.state != .active || isReached ? attachment : nil
         }
         guard let outcome else {
             guard !Task.isCancelled else { throw ManagerFailure(.aborted, "the request was given up") }
             guard isReachable(session) else {
                 throw ManagerFailure(.unavailable, "the workstation has no reverse link to the traffic manager")
             }
-            throw ManagerFailure(.timeout, "the agent has not taken the port over in time")
+            throw ManagerFailure(.timeout, "the agent has not confirmed in time")
         }
         guard outcome.state == .active else { throw ManagerFailure(.precondition, outcome.message) }
         return outcome

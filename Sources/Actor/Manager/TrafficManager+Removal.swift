@@ -40,7 +40,7 @@ extension TrafficManager {
         if let holder = machine.attachments(of: workload.key).first {
             throw ManagerFailure(
                 .conflict,
-                "it is intercepted by \(holder.owner) as \(holder.spec.name); leave that first"
+                "it is \(holder.spec.kind.past) by \(holder.owner) as \(holder.spec.name); leave that first"
             )
         }
         guard !workload.asksForAgent else {

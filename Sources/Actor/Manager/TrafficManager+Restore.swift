@@ -124,8 +124,9 @@ extension WorkloadKey {
     /// The workload of an attachment that a manager has resolved; nil when it says too little.
     fileprivate init?(_ attachment: Attachment) {
         let spec = attachment.spec
-        guard !attachment.workloadKind.isEmpty, !spec.namespace.isEmpty, !spec.name.isEmpty, spec.kind == .intercept,
-            !attachment.ports.isEmpty, let name = spec.workload.split(separator: "/").last
+        guard !attachment.workloadKind.isEmpty, !spec.namespace.isEmpty, !spec.name.isEmpty, spec.kind != .unknown,
+            !attachment.ports.isEmpty || !spec.container.isEmpty,
+            let name = spec.workload.split(separator: "/").last
         else { return nil }
         self.init(kind: attachment.workloadKind, name: String(name), namespace: spec.namespace)
     }

@@ -33,7 +33,7 @@ package actor TrafficManager {
     package nonisolated let usage = UsageCounts()
 
     var registry: SessionRegistry
-    var machine = AttachmentMachine()
+    var machine: AttachmentMachine
     private var outbound: [String: Outbound] = [:]
     private var wanted: WantedWorkloads
     /// Replacements of pods that are under way.
@@ -49,13 +49,22 @@ package actor TrafficManager {
     private var nextWatcher: UInt64 = 0
     private var cutOff: UInt64 = 0
 
+    /// - Parameters:
+    ///   - cluster: what it sees and changes.
+    ///   - judge: who may do what.
+    ///   - version: what it tells participants.
+    ///   - timeouts: how long it waits.
+    ///   - excludedVariables: names of variables that no workstation gets.
+    ///   - logger: where it says what it does.
     package init(
         cluster: any ManagedCluster,
         judge: any AccessJudge,
         version: String,
         timeouts: ManagerTimeouts = ManagerTimeouts(),
+        excludedVariables: Set<String> = [],
         logger: Logger
     ) {
+        machine = AttachmentMachine(excludedVariables: excludedVariables)
         self.cluster = cluster
         self.judge = judge
         self.version = version

@@ -147,11 +147,14 @@ package actor UserDaemon {
         let (session, info) = try present()
         var spec = spec
         if spec.namespace.isEmpty { spec.namespace = info.namespace }
-        if let holder = attachments.values.first(where: { $0.spec.name == spec.name }) {
+        let taken = attachments.values.first {
+            $0.spec.name == spec.name && $0.spec.namespace == spec.namespace
+        }
+        if let taken {
             throw DaemonFailure(
                 .conflict,
-                "an attachment called \(spec.name) is there already, of \(holder.spec.workload); "
-                    + "run `telepresence leave \(spec.name)` first, or choose another name"
+                "an attachment called \(spec.name) is there already: \(taken.spec.workload) is \(taken.spec.kind.past); "
+                    + "run `telepresence leave \(spec.name)` first, or choose another name with --workload"
             )
         }
         let mine = generation
@@ -190,15 +193,30 @@ package actor UserDaemon {
     }
 
     /// Ends the attachment called `name`.
-    package func leave(name: String, namespace: String) async throws(DaemonFailure) {
-        let (session, _) = try present()
-        let found = attachments.values.filter {
-            $0.spec.name == name && (namespace.isEmpty || $0.spec.namespace == namespace)
+    ///
+    /// With a container the workload's name will do. Where several go by the name, the one in the connection's namespace is
+    /// meant.
+    package func leave(name: String, namespace: String, container: String = "") async throws(DaemonFailure) {
+        let (session, info) = try present()
+        var found = attachments.values.filter { attachment in
+            let spec = attachment.spec
+            guard namespace.isEmpty || spec.namespace == namespace else { return false }
+            guard !container.isEmpty else { return spec.name == name }
+            let own = spec.container.isEmpty ? attachment.ports.first?.container : spec.container
+            return own == container && (spec.name == name || spec.workload == name)
+        }
+        if found.count > 1, namespace.isEmpty, found.contains(where: { $0.spec.namespace == info.namespace }) {
+            found.removeAll { $0.spec.namespace != info.namespace }
         }
         guard let attachment = found.first else {
             let names = attachments.values.map(\.spec.name).sorted().joined(separator: ", ")
             let there = names.isEmpty ? "there are none" : "there are: \(names)"
-            throw DaemonFailure(.notFound, "no attachment is called \(name); \(there)")
+            let what = container.isEmpty ? name : "\(name) with the container \(container)"
+            throw DaemonFailure(.notFound, "no attachment is called \(what); \(there)")
+        }
+        guard found.count == 1 else {
+            let names = found.map { "\($0.spec.name) in \($0.spec.namespace)" }.sorted().joined(separator: ", ")
+            throw DaemonFailure(.conflict, "several attachments go by \(name): \(names)")
         }
         attachments[attachment.id] = nil
         defer { logger.info("left", metadata: ["attachment": "\(attachment.id)"]) }

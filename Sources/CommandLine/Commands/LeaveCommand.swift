@@ -10,8 +10,11 @@ package struct LeaveCommand: AsyncParsableCommand {
 
     @OptionGroup package var global: GlobalOptions
 
-    @Argument(help: "The attachment's name.")
+    @Argument(help: "The attachment's name; with --container the workload's will do.")
     var name: String
+
+    @Option(name: [.short, .long], help: "Its container, where several of a workload are attached to.")
+    var container: String?
 
     @Option(name: [.short, .long], help: "Its namespace, where two have the same name.")
     var namespace: String?
@@ -21,7 +24,7 @@ package struct LeaveCommand: AsyncParsableCommand {
     package func run() async throws {
         try await global.run { terminal in
             let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
-            try await client.leave(name: name, namespace: namespace ?? "")
+            try await client.leave(name: name, namespace: namespace ?? "", container: container ?? "")
             await client.close()
             terminal.result(global.format.isStructured ? try global.format.encode(["left": name]) : "Left \(name)")
         }

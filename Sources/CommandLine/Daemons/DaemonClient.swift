@@ -80,7 +80,8 @@ package struct DaemonClient: Sendable {
         }
     }
 
-    func intercept(
+    /// Makes an attachment, of whatever kind.
+    func attach(
         _ spec: AttachmentSpec,
         progress: @escaping @Sendable (String) -> Void
     ) async throws -> Attachment {
@@ -99,11 +100,8 @@ package struct DaemonClient: Sendable {
         }
     }
 
-    func leave(name: String, namespace: String) async throws {
-        var request = LeaveRequest()
-        request.name = name
-        request.namespace = namespace
-        let sent = request
+    func leave(name: String, namespace: String, container: String = "") async throws {
+        let sent = LeaveRequest(name: name, namespace: namespace, container: container)
         _ = try await translating {
             try await client.unary(UserDaemonCalls.leave, sent, timeout: .seconds(30))
         }

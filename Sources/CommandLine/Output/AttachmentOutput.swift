@@ -1,3 +1,4 @@
+import Foundation
 package import Message
 
 /// An attachment as it is printed.
@@ -24,6 +25,8 @@ package struct AttachmentOutput: Encodable, Equatable {
     var state: String
     var message: String
     var owner: String
+    /// The container whose environment is taken.
+    var container: String
     var podName: String
     var podIp: String
     var ports: [Port]
@@ -44,6 +47,8 @@ package struct AttachmentOutput: Encodable, Equatable {
         state = Self.state(attachment.state)
         message = attachment.message
         owner = attachment.owner
+        container =
+            attachment.spec.container.isEmpty ? attachment.ports.first?.container ?? "" : attachment.spec.container
         podName = attachment.podName
         podIp = attachment.podIP
         ports = attachment.ports.map {
@@ -63,21 +68,37 @@ package struct AttachmentOutput: Encodable, Equatable {
     package var text: String {
         var lines = [
             "Using \(workloadKind.isEmpty ? "workload" : workloadKind) \(workload) in namespace \(namespace)",
-            "   \(kind.prefix(1).uppercased() + kind.dropFirst()) name: \(name)",
-            "   State         : \(state)\(message.isEmpty ? "" : ": \(message)")",
+            Self.line("\(kind.prefix(1).uppercased() + kind.dropFirst()) name", name),
+            Self.line("State", "\(state)\(message.isEmpty ? "" : ": \(message)")"),
         ]
+        if ports.isEmpty, !container.isEmpty { lines.append(Self.line("Container", container)) }
         for port in ports {
             let service = port.service.isEmpty ? "" : "service \(port.service) port \(port.servicePort), "
-            lines.append(
-                "   Intercepting  : \(service)container port \(port.containerPort)/\(port.protocol)"
-                    + " -> \(port.localAddress):\(port.localPort)"
-            )
+            let way =
+                "\(service)container port \(port.containerPort)/\(port.protocol)"
+                + " -> \(port.localAddress):\(port.localPort)"
+            lines.append(Self.line(verb, way))
         }
         if let traffic {
             let way = ["manager": "through the manager", "mixed": "partly direct"][traffic] ?? traffic
-            lines.append("   Traffic       : \(way)\(trafficReason.map { " (\($0))" } ?? "")")
+            lines.append(Self.line("Traffic", "\(way)\(trafficReason.map { " (\($0))" } ?? "")"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What is done to the traffic of a port.
+    private var verb: String {
+        ["replace": "Replacing", "wiretap": "Tapping"][kind] ?? "Intercepting"
+    }
+
+    private static func line(_ name: String, _ value: String) -> String {
+        "   \(name.padding(toLength: 14, withPad: " ", startingAt: 0)): \(value)"
+    }
+
+    /// What has been done to the workload.
+    var past: String {
+        ["intercept": "intercepted", "ingest": "ingested", "replace": "replaced", "wiretap": "wiretapped"][kind]
+            ?? "attached to"
     }
 
     static func state(_ state: AttachmentState) -> String {

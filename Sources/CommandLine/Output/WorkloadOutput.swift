@@ -26,10 +26,13 @@ package struct WorkloadOutput: Encodable, Equatable {
         if let notInterceptable { return "not interceptable: \(notInterceptable)" }
         if !attachments.isEmpty {
             return attachments.map { attachment in
-                let ports = attachment.ports.map { "\($0.servicePort) -> \($0.localAddress):\($0.localPort)" }
+                let ports = attachment.ports.map { port in
+                    "\(port.servicePort == 0 ? port.containerPort : port.servicePort) -> "
+                        + "\(port.localAddress):\(port.localPort)"
+                }
+                let what = ports.isEmpty ? attachment.container : ports.joined(separator: ", ")
                 let owner = attachment.owner.isEmpty ? "" : " by \(attachment.owner)"
-                return
-                    "intercepted\(owner) as \(attachment.name) (\(attachment.state)) \(ports.joined(separator: ", "))"
+                return "\(attachment.past)\(owner) as \(attachment.name) (\(attachment.state)) \(what)"
             }.joined(separator: "; ")
         }
         let agent = agentState == "none" ? "not yet installed" : "already installed"

@@ -1,18 +1,7 @@
 import Foundation
-package import Message
 
-/// The container's environment, for handlers and for `--env-file`.
+/// The file of `--env-file` or `--env-json`.
 package enum EnvironmentFile {
-    /// The container's variables and Telepresence's own.
-    package static func variables(of attachment: Attachment) -> [String: String] {
-        var variables = attachment.environment
-        variables["TELEPRESENCE_INTERCEPT_ID"] = attachment.id
-        if let container = attachment.ports.first?.container, !container.isEmpty {
-            variables["TELEPRESENCE_CONTAINER"] = container
-        }
-        return variables
-    }
-
     /// Refuses a path that cannot be written; `option` is the one that named it.
     package static func check(_ path: String, option: String) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path

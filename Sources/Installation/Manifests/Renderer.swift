@@ -97,6 +97,10 @@ struct Renderer {
         add("TELEPRESENCE_AGENT_LOG_LEVEL", values.at("agent", "logLevel")?.string)
         add("TELEPRESENCE_AGENT_IMAGE_PULL_POLICY", values.at("agent", "image", "pullPolicy")?.string)
         add("TELEPRESENCE_AGENT_IDLE", values.at("agent", "maxIdleTime")?.string)
+        add(
+            "TELEPRESENCE_ENVIRONMENT_EXCLUDED",
+            values.at("intercept", "environment", "excluded")?.stringArray.joined(separator: ",")
+        )
         add("TELEPRESENCE_POD_CIDRS", values["podCIDRs"]?.stringArray.joined(separator: ","))
         add("TELEPRESENCE_POD_CIDR_STRATEGY", values["podCIDRStrategy"]?.string, unless: "auto")
         add(

@@ -4,13 +4,17 @@ package struct LeaveRequest: WireMessage {
     package var name: String
     /// Its namespace; empty means that of the connection.
     package var namespace: String
+    /// Its container, where several attachments go by the name; empty means any.
+    package var container: String
 
     package init(
         name: String = "",
-        namespace: String = ""
+        namespace: String = "",
+        container: String = ""
     ) {
         self.name = name
         self.namespace = namespace
+        self.container = container
     }
 
     /// Every field at its default.
@@ -23,12 +27,14 @@ package struct LeaveRequest: WireMessage {
         [
             FieldRow(1, "name", .string),
             FieldRow(2, "namespace", .string),
+            FieldRow(3, "container", .string),
         ]
     )
 
     package func encode(to writer: inout FieldWriter) {
         writer.string(1, name)
         writer.string(2, namespace)
+        writer.string(3, container)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -37,6 +43,7 @@ package struct LeaveRequest: WireMessage {
             switch field.tag {
             case 1: name = try reader.string(field)
             case 2: namespace = try reader.string(field)
+            case 3: container = try reader.string(field)
             default: break
             }
         }

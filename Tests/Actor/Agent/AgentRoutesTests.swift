@@ -55,6 +55,17 @@ struct AgentRoutesTests {
         #expect(routes.route(http) == .app)
     }
 
+    @Test("an attachment without ports is confirmed, lets its session in, and takes nothing")
+    func portless() {
+        var routes = AgentRoutes(ports: [http])
+        #expect(reported(routes.apply(change("a", []))) == .active)
+        #expect(routes.route(http) == .app)
+        #expect(routes.sessions == ["session-of-a"])
+        #expect(!routes.isHolding)
+        #expect(reported(routes.apply(change("b"))) == .active)
+        #expect(routes.isHolding)
+    }
+
     @Test("while the workstation is away its attachment waits, and the app serves")
     func waitsWhileAway() {
         var routes = AgentRoutes(ports: [http])

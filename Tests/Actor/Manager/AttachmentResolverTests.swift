@@ -41,6 +41,20 @@ import Testing
         #expect(try AttachmentResolver.workload(name, namespace: "default", among: all).key.name == "web")
     }
 
+    @Test("A container is named where there are several, and must be there")
+    func containers() throws {
+        #expect(try AttachmentResolver.container("side", of: web) == "side")
+        #expect(
+            throws: ManagerFailure(.invalid, "\(web.key) has several containers; name one of: main, side")
+        ) { try AttachmentResolver.container("", of: web) }
+        #expect(throws: ManagerFailure(.notFound, "\(web.key) has no container mian; it has: main, side")) {
+            try AttachmentResolver.container("mian", of: web)
+        }
+        var single = web
+        single.containers.removeLast()
+        #expect(try AttachmentResolver.container("", of: single) == "main")
+    }
+
     @Test("An unknown workload lists what there is; a name of several must be told apart")
     func notFound() {
         #expect(

@@ -6,7 +6,11 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct TrafficManagerTests {
     private let cluster = MemoryCluster()
 
-    private func manager(arrival: Duration = .seconds(20), retention: Duration = .seconds(60)) -> TrafficManager {
+    private func manager(
+        arrival: Duration = .seconds(20),
+        retention: Duration = .seconds(60),
+        excluding excluded: Set<String> = []
+    ) -> TrafficManager {
         TrafficManager(
             cluster: cluster,
             judge: OpenJudge(),
@@ -17,6 +21,7 @@ import Testing
                 propagation: .zero,
                 retention: retention
             ),
+            excludedVariables: excluded,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
@@ -75,6 +80,37 @@ import Testing
         #expect(!manager.permissions.permits(attachment: attachment.id, session: ids.0, agent: ids.0))
         let list = try await manager.workloads(ListWorkloadsRequest(sessionID: ids.0))
         #expect(list.map(\.agentState) == ["intercepted"])
+    }
+
+    @Test("Anybody ingests beside an intercept, and gets the environment but for what the administrator excludes")
+    func ingest() async throws {
+        let manager = manager(excluding: ["SECRET"])
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        var hello = AgentHello(
+            workloadKind: "Deployment",
+            workloadName: "web",
+            namespace: "default",
+            podName: "p1",
+            containers: [ContainerInfo(name: "main", environment: ["A": "1", "SECRET": "x"])]
+        )
+        hello.ports = [AgentPort(container: "main", containerPort: 8080, protocol: .tcp)]
+        let agent = try await Peer(manager, Hello(kind: .agent, agent: hello))
+        let (ann, bob) = (try await client(manager), try await client(manager, "bob"))
+        await ann.say(request("r1"))
+        #expect(try await ann.result("r1").code == 0)
+        let spec = AttachmentSpec(name: "web/main", kind: .ingest, workload: "web", container: "main")
+        for (number, person) in [ann, bob].enumerated() {
+            await person.say(.attachRequest(AttachRequest(requestID: "i\(number)", spec: spec)))
+            let attachment = try #require(try await person.result("i\(number)").attachment)
+            #expect(attachment.state == .active && attachment.ports == [] && attachment.spec.container == "main")
+            #expect(attachment.environment == ["A": "1"])
+        }
+        try await agent.until { $0.held.count == 3 }
+        let missing = AttachmentSpec(name: "w", kind: .ingest, workload: "web", container: "nope")
+        await bob.say(.attachRequest(AttachRequest(requestID: "i9", spec: missing)))
+        #expect(try await bob.result("i9").message == "deployment web.default has no container nope; it has: main")
+        let list = try await manager.workloads(ListWorkloadsRequest(sessionID: await bob.id))
+        #expect(list.first?.attachments.count == 3)
     }
 
     @Test("Pods without an agent are replaced one by one, and the user is told")

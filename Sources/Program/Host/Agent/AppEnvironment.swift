@@ -10,7 +10,8 @@ enum AppEnvironment {
             var variables: [String: String] = [:]
             for (name, value) in environment where name.hasPrefix(container.environmentPrefix) {
                 let own = String(name.dropFirst(container.environmentPrefix.count))
-                if !own.isEmpty { variables[own] = value }
+                // A reference that Kubernetes could not resolve stays as it stands in the manifest, where it had another name.
+                if !own.isEmpty { variables[own] = value.replacing("$(\(container.environmentPrefix)", with: "$(") }
             }
             // What the kubelet gives to every container of the pod belongs to the app's environment as well.
             for (name, value) in environment where isService(name) && variables[name] == nil {

@@ -18,6 +18,8 @@ package enum ManagerProgram {
     private static let modeName = "TELEPRESENCE_AUTHENTICATION_MODE"
     /// How long a participant's certificate is valid, in seconds.
     private static let lifetimeName = "TELEPRESENCE_CERTIFICATE_LIFETIME"
+    /// Names of variables that no workstation gets, separated by commas.
+    private static let excludedName = "TELEPRESENCE_ENVIRONMENT_EXCLUDED"
     /// How often it is looked whether certificates have to be renewed or have been replaced.
     private static let credentialLook = Duration.seconds(60)
     /// How long open tunnels may go on after SIGTERM; the next manager starts only after that.
@@ -81,7 +83,13 @@ package enum ManagerProgram {
         let mode = try authenticationMode(environment)
         logger.log(level: mode == .enforcing ? .info : .warning, "authentication", metadata: ["mode": "\(mode)"])
         let judge = ClusterJudge(reviews: api, mode: mode, namespace: namespace, audit: logger)
-        let manager = TrafficManager(cluster: cluster, judge: judge, version: ProductVersion.text, logger: logger)
+        let manager = TrafficManager(
+            cluster: cluster,
+            judge: judge,
+            version: ProductVersion.text,
+            excludedVariables: names(environment[excludedName]),
+            logger: logger
+        )
         let server = try await ManagerServer.make(
             manager: manager,
             judge: judge,
@@ -198,6 +206,10 @@ package enum ManagerProgram {
             logger.warning("client certificates cannot be checked", metadata: ["error": "\(error)"])
             return try make([])
         }
+    }
+
+    private static func names(_ text: String?) -> Set<String> {
+        Set((text ?? "").split(whereSeparator: { $0 == "," || $0.isWhitespace }).map(String.init))
     }
 
     private static func authenticationMode(_ environment: [String: String]) throws(Problem) -> AuthenticationMode {

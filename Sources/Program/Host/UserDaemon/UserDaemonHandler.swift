@@ -42,7 +42,11 @@ struct UserDaemonHandler: Sendable {
         }
         router.unary(UserDaemonCalls.leave) { [daemon] request, _ in
             do throws(DaemonFailure) {
-                try await daemon.leave(name: request.name, namespace: request.namespace)
+                try await daemon.leave(
+                    name: request.name,
+                    namespace: request.namespace,
+                    container: request.container
+                )
                 return Empty()
             } catch {
                 throw error.callStatus

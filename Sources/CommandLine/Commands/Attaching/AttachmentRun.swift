@@ -1,0 +1,51 @@
+import ArgumentParser
+import Message
+
+/// What all commands that attach do: ask for the attachment, hand its environment out, run the handler, end it.
+struct AttachmentRun {
+    let global: GlobalOptions
+    let environment: EnvironmentOptions
+    /// What is run with the container's environment; the attachment ends with it. Empty: the attachment stays.
+    let command: [String]
+
+    /// Makes the attachment that `spec` asks for and uses it.
+    ///
+    /// - Throws: `CommandError`, with nothing of the attachment left; `ExitCode` with the handler's status.
+    func run(_ terminal: Terminal, _ spec: AttachmentSpec) async throws {
+        try environment.check()
+        let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
+        let attachment = try await Interruption().unless {
+            try await client.attach(spec) { terminal.progress($0) }
+        } then: {
+            try? await client.leave(name: spec.name, namespace: spec.namespace)
+        }
+        terminal.clear()
+        try await use(attachment, client, terminal)
+    }
+
+    private func use(_ attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async throws {
+        let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
+        do {
+            let variables = AttachmentEnvironment.variables(of: attachment)
+            try environment.write(variables)
+            if command.isEmpty {
+                let output = AttachmentOutput(attachment)
+                terminal.result(global.format.isStructured ? try global.format.encode(output) : output.text)
+                await client.close()
+                return
+            }
+            if global.format == .default { terminal.note(AttachmentOutput(attachment).text) }
+            let info = try await client.status().connection
+            let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables)
+            try await client.leave(name: name, namespace: namespace)
+            await client.close()
+            if status != 0 { throw ExitCode(status) }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            // Nothing half done: an attachment that nobody uses would only take requests away.
+            try? await client.leave(name: name, namespace: namespace)
+            throw error
+        }
+    }
+}
