@@ -60,6 +60,9 @@ package struct AgentRoutes {
         held.map { ($0.key, $0.value.session, !$0.value.suspect) }.sorted { $0.0 < $1.0 }
     }
 
+    /// Who gets a copy of what comes to a port, the oldest first.
+    private var listeners: [Port: [Target]] = [:]
+
     /// The attachment that has a port; the first that came keeps it.
     private var owners: [Port: String] = [:]
 
@@ -82,6 +85,9 @@ package struct AgentRoutes {
         return .workstation(target)
     }
 
+    /// Who gets a copy of a new connection to `port`, wherever that goes.
+    package func taps(_ port: Port) -> [Target] { listeners[port] ?? [] }
+
     /// What a change leads to.
     package enum OnChange: Equatable {
         /// The ports are switched: tell the manager that the next request reaches the workstation.
@@ -98,6 +104,7 @@ package struct AgentRoutes {
         guard !change.removed, attachment.state == .active || attachment.state == .unknown || isNew(attachment) else {
             return .none
         }
+        let isTap = attachment.spec.kind == .wiretap
         var targets: [Port: Target] = [:]
         for resolved in attachment.ports {
             let port = Port(resolved)
@@ -105,7 +112,7 @@ package struct AgentRoutes {
                 let text = "the agent does not stand in front of port \(port.number)/\(port.transport)"
                 return .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))
             }
-            if let owner = owners[port], owner != attachment.id {
+            if !isTap, let owner = owners[port], owner != attachment.id {
                 let text = "port \(port.number)/\(port.transport) is held by attachment \(owner)"
                 return .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))
             }
@@ -116,7 +123,9 @@ package struct AgentRoutes {
                 port: resolved.localPort
             )
         }
-        for port in targets.keys { owners[port] = attachment.id }
+        for (port, target) in targets {
+            if isTap { listeners[port, default: []].append(target) } else { owners[port] = attachment.id }
+        }
         held[attachment.id] = Held(session: attachment.sessionID, targets: targets)
         seen.insert(attachment.id)
         return .report(AgentReport(attachmentID: attachment.id, state: .active, message: ""))
@@ -130,7 +139,11 @@ package struct AgentRoutes {
     }
 
     private mutating func release(_ id: String) {
-        for port in (held.removeValue(forKey: id)?.targets ?? [:]).keys where owners[port] == id { owners[port] = nil }
+        for port in (held.removeValue(forKey: id)?.targets ?? [:]).keys {
+            if owners[port] == id { owners[port] = nil }
+            listeners[port]?.removeAll { $0.attachmentID == id }
+            if listeners[port]?.isEmpty == true { listeners[port] = nil }
+        }
     }
 
     /// The workstation did not answer in time.
@@ -160,6 +173,7 @@ package struct AgentRoutes {
     package mutating func managerLost() {
         held = [:]
         owners = [:]
+        listeners = [:]
         seen = []
     }
 }

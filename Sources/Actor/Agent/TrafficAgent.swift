@@ -30,6 +30,14 @@ package actor TrafficAgent {
         routes.route(port)
     }
 
+    /// Who gets a copy of a new connection to an app's port.
+    package func taps(_ port: AgentRoutes.Port) -> [AgentRoutes.Target] {
+        routes.taps(port)
+    }
+
+    /// The attachments here, by id.
+    package var attachments: Set<String> { Set(routes.attachments.map(\.id)) }
+
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }
 

@@ -52,6 +52,8 @@ package struct AttachmentMachine: Sendable {
         /// The holder is told of changes: the request for it has been answered.
         var announced = false
         var answers: [String: Answer] = [:]
+        /// What each agent has counted, those that are gone included.
+        var tallies: [String: (copied: UInt64, dropped: UInt64)] = [:]
 
         func hasActive(besides session: String) -> Bool {
             answers.contains { $0.key != session && $0.value == .active }
@@ -295,19 +297,25 @@ package struct AttachmentMachine: Sendable {
         let id = report.attachmentID
         guard let entry = entries[id], entry.answers[session] != nil else { return [] }
         entries[id]?.answers[session] = report.state == .active ? .active : .refused(report.message)
+        var attachment = entry.attachment
+        if report.copied > 0 {
+            // An agent that is taken up again goes on counting.
+            let tallies = entry.tallies.merging([session: (report.copied, report.dropped)]) { $1 }
+            entries[id]?.tallies = tallies
+            attachment.copied = tallies.values.reduce(0) { $0 &+ $1.copied }
+            attachment.dropped = tallies.values.reduce(0) { $0 &+ $1.dropped }
+        }
         if report.state == .active, let agent = places[entry.workload]?.agents[session],
             !entry.hasActive(besides: session)
         {
-            var attachment = entry.attachment
             attachment.podName = agent.podName
             attachment.podIP = agent.podIP
             let wanted =
                 attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
             let container = agent.containers.first { $0.name == wanted } ?? agent.containers.first
             attachment.environment = (container?.environment ?? [:]).filter { !excluded.contains($0.key) }
-            return review(id, attachment)
         }
-        return review(id)
+        return review(id, attachment)
     }
 
     // MARK: parts

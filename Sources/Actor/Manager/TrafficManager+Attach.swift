@@ -15,8 +15,8 @@ extension TrafficManager {
         guard !spec.name.isEmpty, !spec.namespace.isEmpty else {
             throw ManagerFailure(.invalid, "an attachment needs a name and a namespace")
         }
-        guard [.intercept, .ingest].contains(spec.kind) else {
-            throw ManagerFailure(.invalid, "this manager knows intercepts and ingests only, not \(spec.kind)")
+        guard [.intercept, .ingest, .wiretap].contains(spec.kind) else {
+            throw ManagerFailure(.invalid, "this manager does not know attachments of the kind \(spec.kind)")
         }
         try await judge.mayAttach(session.principal, namespace: spec.namespace)
         progress(request, "resolve", "looking for \(spec.workload) in namespace \(spec.namespace)", to: session.id)

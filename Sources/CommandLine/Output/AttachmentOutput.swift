@@ -30,6 +30,9 @@ package struct AttachmentOutput: Encodable, Equatable {
     var podName: String
     var podIp: String
     var ports: [Port]
+    /// Of a wiretap: connections and flows that were copied, and how many of the copies lack something.
+    var copied: UInt64?
+    var dropped: UInt64?
     /// `direct`, `manager` or `mixed`; nil where nobody has asked.
     var traffic: String?
     /// Why it is not direct everywhere.
@@ -51,6 +54,7 @@ package struct AttachmentOutput: Encodable, Equatable {
             attachment.spec.container.isEmpty ? attachment.ports.first?.container ?? "" : attachment.spec.container
         podName = attachment.podName
         podIp = attachment.podIP
+        if attachment.spec.kind == .wiretap { (copied, dropped) = (attachment.copied, attachment.dropped) }
         ports = attachment.ports.map {
             Port(
                 container: $0.container,
@@ -79,11 +83,19 @@ package struct AttachmentOutput: Encodable, Equatable {
                 + " -> \(port.localAddress):\(port.localPort)"
             lines.append(Self.line(verb, way))
         }
+        if let tally { lines.append(Self.line("Copied", tally)) }
         if let traffic {
             let way = ["manager": "through the manager", "mixed": "partly direct"][traffic] ?? traffic
             lines.append(Self.line("Traffic", "\(way)\(trafficReason.map { " (\($0))" } ?? "")"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What has become of a wiretap's copies; nil for everything else.
+    var tally: String? {
+        guard let copied, let dropped else { return nil }
+        let count = "\(copied) connection\(copied == 1 ? "" : "s")"
+        return dropped == 0 ? count : "\(count); left out as the workstation did not keep up: \(dropped)"
     }
 
     /// What is done to the traffic of a port.

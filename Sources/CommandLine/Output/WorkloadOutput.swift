@@ -33,6 +33,7 @@ package struct WorkloadOutput: Encodable, Equatable {
                 let what = ports.isEmpty ? attachment.container : ports.joined(separator: ", ")
                 let owner = attachment.owner.isEmpty ? "" : " by \(attachment.owner)"
                 return "\(attachment.past)\(owner) as \(attachment.name) (\(attachment.state)) \(what)"
+                    + (attachment.dropped ?? 0 > 0 ? ", copied \(attachment.tally ?? "")" : "")
             }.joined(separator: "; ")
         }
         let agent = agentState == "none" ? "not yet installed" : "already installed"

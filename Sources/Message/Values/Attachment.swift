@@ -22,6 +22,10 @@ package struct Attachment: WireMessage {
     package var owner: String
     /// Deployment, StatefulSet or ReplicaSet.
     package var workloadKind: String
+    /// Of a wiretap: connections and flows of which copies were begun.
+    package var copied: UInt64
+    /// Of a wiretap: copies that lack something, and datagrams that were left out.
+    package var dropped: UInt64
     /// The agents that serve it and take direct links, by pod; not all of a workload with very many pods.
     package var agents: [AgentPlace]
 
@@ -37,6 +41,8 @@ package struct Attachment: WireMessage {
         ports: [ResolvedPort] = [],
         owner: String = "",
         workloadKind: String = "",
+        copied: UInt64 = 0,
+        dropped: UInt64 = 0,
         agents: [AgentPlace] = []
     ) {
         self.id = id
@@ -50,6 +56,8 @@ package struct Attachment: WireMessage {
         self.ports = ports
         self.owner = owner
         self.workloadKind = workloadKind
+        self.copied = copied
+        self.dropped = dropped
         self.agents = agents
     }
 
@@ -72,6 +80,8 @@ package struct Attachment: WireMessage {
             FieldRow(9, "ports", .repeated(.message("ResolvedPort"))),
             FieldRow(10, "owner", .string),
             FieldRow(11, "workload_kind", .string),
+            FieldRow(12, "copied", .unsigned(bits: 64)),
+            FieldRow(13, "dropped", .unsigned(bits: 64)),
             FieldRow(24, "agents", .repeated(.message("AgentPlace"))),
         ]
     )
@@ -88,6 +98,8 @@ package struct Attachment: WireMessage {
         writer.message(9, ports)
         writer.string(10, owner)
         writer.string(11, workloadKind)
+        writer.unsigned(12, copied)
+        writer.unsigned(13, dropped)
         writer.message(24, agents)
     }
 
@@ -106,6 +118,8 @@ package struct Attachment: WireMessage {
             case 9: ports.append(try reader.message(field, repeated: true))
             case 10: owner = try reader.string(field)
             case 11: workloadKind = try reader.string(field)
+            case 12: copied = try reader.unsigned(field)
+            case 13: dropped = try reader.unsigned(field)
             case 24: agents.append(try reader.message(field, repeated: true))
             default: break
             }

@@ -12,9 +12,11 @@ struct AgentRoutesTests {
         _ id: String,
         _ ports: [(UInt16, PortProtocol)] = [(8080, .tcp)],
         state: AttachmentState = .waiting,
-        removed: Bool = false
+        removed: Bool = false,
+        kind: AttachmentKind = .intercept
     ) -> AttachmentChange {
         var attachment = Attachment()
+        attachment.spec.kind = kind
         attachment.id = id
         attachment.sessionID = "session-of-\(id)"
         attachment.state = state
@@ -64,6 +66,30 @@ struct AgentRoutesTests {
         #expect(!routes.isHolding)
         #expect(reported(routes.apply(change("b"))) == .active)
         #expect(routes.isHolding)
+    }
+
+    @Test("wiretaps get copies beside whoever holds the port, in the order of their age, until they go")
+    func taps() {
+        var routes = AgentRoutes(ports: [http, dns])
+        #expect(routes.taps(http) == [])
+        for id in ["t1", "a", "t2"] {
+            let outcome = reported(routes.apply(change(id, kind: id == "a" ? .intercept : .wiretap)))
+            #expect(outcome == .active)
+        }
+        #expect(routes.taps(http).map(\.attachmentID) == ["t1", "t2"])
+        #expect(routes.taps(dns) == [])
+        guard case .workstation(let target) = routes.route(http) else {
+            Issue.record("the port is not taken")
+            return
+        }
+        #expect(target.attachmentID == "a")
+        _ = routes.apply(change("a", removed: true))
+        #expect(routes.route(http) == .app)
+        _ = routes.apply(change("t1", removed: true))
+        #expect(routes.taps(http).map(\.attachmentID) == ["t2"])
+        #expect(reported(routes.apply(change("t3", [(9, .tcp)], kind: .wiretap))) == .error)
+        routes.managerLost()
+        #expect(routes.taps(http) == [])
     }
 
     @Test("while the workstation is away its attachment waits, and the app serves")

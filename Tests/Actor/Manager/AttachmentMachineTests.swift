@@ -53,6 +53,29 @@ import Testing
         #expect(machine.permission("a") == .init(session: "s", agents: ["g1"]))
     }
 
+    @Test("What agents count of a wiretap is added up, and the holder is told when it changes")
+    func tallies() throws {
+        var machine = AttachmentMachine()
+        for (session, pod) in [("g1", "p1"), ("g2", "p2")] { _ = machine.agentJoined(session, agent(pod)) }
+        var tap = attachment("t", session: "s")
+        tap.spec.kind = .wiretap
+        _ = try machine.add(tap, workload: key)
+        _ = machine.engage("t")
+        for session in ["g1", "g2"] { _ = machine.agentReported(session, report("t")) }
+        machine.announce("t")
+        func counted(_ copied: UInt64, _ dropped: UInt64) -> AgentReport {
+            AgentReport(attachmentID: "t", state: .active, copied: copied, dropped: dropped)
+        }
+        #expect(machine.agentReported("g1", counted(3, 1)).map(\.session) == ["s"])
+        #expect(machine.agentReported("g1", counted(3, 1)) == [])
+        let told = machine.agentReported("g2", counted(4, 2))
+        #expect(told.first?.change.attachment.copied == 7 && told.first?.change.attachment.dropped == 3)
+        // What an agent has counted is not forgotten with it.
+        _ = machine.agentLost("g1")
+        _ = machine.agentReported("g2", counted(5, 2))
+        #expect(machine["t"]?.copied == 8 && machine["t"]?.dropped == 3)
+    }
+
     @Test("A second intercept of the port is refused, naming who holds it; another port is not")
     func conflict() throws {
         var machine = AttachmentMachine()

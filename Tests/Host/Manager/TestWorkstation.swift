@@ -88,11 +88,15 @@ actor TestWorkstation {
     }
 
     func intercept(localPort: UInt16, name: String = "web") async throws -> RequestResult {
+        try await attach(.intercept, localPort: localPort, name: name)
+    }
+
+    func attach(_ kind: AttachmentKind, localPort: UInt16, name: String = "web") async throws -> RequestResult {
         count += 1
         let id = "r\(count)"
         let spec = AttachmentSpec(
             name: name,
-            kind: .intercept,
+            kind: kind,
             workload: "web",
             ports: [PortSpec(remote: "p", localPort: localPort)]
         )

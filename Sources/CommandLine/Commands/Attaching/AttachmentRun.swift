@@ -5,7 +5,9 @@ import Message
 struct AttachmentRun {
     let global: GlobalOptions
     let environment: EnvironmentOptions
-    /// What is run with the container's environment; the attachment ends with it. Empty: the attachment stays.
+    /// What is run with the container's environment, and ends the attachment.
+    ///
+    /// Empty: the attachment stays.
     let command: [String]
 
     /// Makes the attachment that `spec` asks for and uses it.
@@ -23,6 +25,13 @@ struct AttachmentRun {
         try await use(attachment, client, terminal)
     }
 
+    /// Says at the end of a wiretap what it has not got.
+    private func tellLosses(of attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async {
+        guard attachment.spec.kind == .wiretap, global.format == .default else { return }
+        guard let now = try? await client.status().attachments.first(where: { $0.id == attachment.id }) else { return }
+        if now.dropped > 0, let tally = AttachmentOutput(now).tally { terminal.note("Copied \(tally)") }
+    }
+
     private func use(_ attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async throws {
         let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
         do {
@@ -37,6 +46,7 @@ struct AttachmentRun {
             if global.format == .default { terminal.note(AttachmentOutput(attachment).text) }
             let info = try await client.status().connection
             let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables)
+            await tellLosses(of: attachment, client, terminal)
             try await client.leave(name: name, namespace: namespace)
             await client.close()
             if status != 0 { throw ExitCode(status) }

@@ -16,6 +16,8 @@ final class AgentLink: @unchecked Sendable {
     // @unchecked: `dialler` is touched on `eventLoop` only, `door` is set before that; everything else is constant.
     /// Between two signs of life on the session's stream.
     private static let heartbeat = Duration.seconds(30)
+    /// Between two words on the copies for wiretaps.
+    private static let tallyPause = Duration.seconds(1)
     /// How long open tunnels may go on when the session has ended.
     private static let farewell = TimeAmount.seconds(5)
 
@@ -33,6 +35,8 @@ final class AgentLink: @unchecked Sendable {
     var door: DirectDoor?
     /// What becomes of connections; confined to the event loop.
     let counts = AgentCounts()
+    /// The copies for wiretaps; confined to the event loop.
+    private(set) lazy var taps = AgentTaps(link: self)
     private let dialBack: AgentDialBack?
     private let logs: LogStore
 
@@ -148,6 +152,9 @@ final class AgentLink: @unchecked Sendable {
                     try await requests.send(.heartbeat(Heartbeat(sequence: sequence)))
                 }
             }
+            group.addTask { [self] in
+                for await report in tallies() { try await requests.send(.agentReport(report)) }
+            }
             defer { group.cancelAll() }
             for try await message in responses {
                 if case .renewal(let renewal) = message { take(renewal) }
@@ -167,11 +174,11 @@ final class AgentLink: @unchecked Sendable {
                 }
                 if case .heartbeat(let beat) = message, beat.sequence == 0 {
                     synchronised()
-                    tidy()
+                    tidy(agent)
                 }
                 await follow(message)
                 if let answer = await agent.take(message) { try await requests.send(answer) }
-                if case .attachmentChange(let change) = message, change.removed { tidy() }
+                if case .attachmentChange(let change) = message, change.removed { tidy(agent) }
             }
         }
     }
@@ -208,9 +215,39 @@ extension AgentLink {
         }
     }
 
-    /// Leaves the direct links that nobody wants any more.
-    private func tidy() {
-        eventLoop.execute { [self] in door?.tidy() }
+    /// Leaves the direct links that nobody wants any more, and ends the copies for wiretaps that are gone.
+    private func tidy(_ agent: TrafficAgent) {
+        eventLoop.execute { [self] in
+            door?.tidy()
+            taps.keep(only: agent.assumeIsolated { $0.attachments })
+        }
+    }
+
+    /// What has become of the copies for wiretaps: whenever that has changed, but not more often than once in a while.
+    private func tallies() -> AsyncStream<AgentReport> {
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (reports, feed) = AsyncStream.makeStream(of: AgentReport.self)
+        let task = Task { [self] in
+            try? await eventLoop.submit { [self] in taps.onChange = { change.yield() } }.get()
+            // What was counted on a former link has been told on that, perhaps.
+            var told: [String: AgentTaps.Tally] = [:]
+            change.yield()
+            for await _ in changes {
+                let tallies = (try? await eventLoop.submit { [self] in taps.tallies }.get()) ?? [:]
+                for (id, tally) in tallies where told[id] != tally && tally.copied > 0 {
+                    told[id] = tally
+                    feed.yield(
+                        AgentReport(attachmentID: id, state: .active, copied: tally.copied, dropped: tally.dropped)
+                    )
+                }
+                try? await Task.sleep(for: Self.tallyPause)
+            }
+        }
+        feed.onTermination = { _ in
+            task.cancel()
+            change.finish()
+        }
+        return reports
     }
 
     /// Nothing new goes over this link; tunnels that are open may end by themselves.

@@ -66,7 +66,10 @@ final class TCPForwarder {
         let counts = NIOLoopBound(link.counts, eventLoop: eventLoop)
         counts.value.open += 1
         channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
-        let route = agent.assumeIsolated { [port] in $0.route(port) }
+        let (route, taps) = agent.assumeIsolated { [port] in ($0.route(port), $0.taps(port)) }
+        if !taps.isEmpty, !isProber(channel.remoteAddress), let handler = link.taps.handler(for: taps) {
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
         guard case .workstation(let target) = route, link.hasWay(to: target), !isProber(channel.remoteAddress) else {
             link.counts.app += 1
             toApp(channel, input)

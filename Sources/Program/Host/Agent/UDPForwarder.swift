@@ -21,6 +21,8 @@ final class UDPForwarder: ChannelInboundHandler {
         var send: ((ByteBuffer) -> Void)?
         var close: (() -> Void)?
         var waiting: [ByteBuffer] = []
+        /// The copies for wiretaps; nil while there are none.
+        var taps: FlowTaps?
         var lastUse: NIODeadline
 
         init(now: NIODeadline) { lastUse = now }
@@ -71,7 +73,10 @@ final class UDPForwarder: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         channel = nil
-        flows.values.forEach { $0.close?() }
+        flows.values.forEach {
+            $0.close?()
+            $0.taps?.close()
+        }
         flows = [:]
     }
 
@@ -87,6 +92,8 @@ final class UDPForwarder: ChannelInboundHandler {
             open(flow, for: envelope.remoteAddress)
         }
         flow.lastUse = context.eventLoop.now
+        let taps = agent.assumeIsolated { [port] in $0.taps(port) }
+        if !taps.isEmpty || flow.taps != nil { copy(envelope.data, of: flow, to: taps) }
         if let send = flow.send {
             send(envelope.data)
         } else if flow.waiting.count < Self.maximumWaiting {
@@ -96,6 +103,12 @@ final class UDPForwarder: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // An ICMP error about one caller must not end the others.
+    }
+
+    private func copy(_ datagram: ByteBuffer, of flow: Flow, to targets: [AgentRoutes.Target]) {
+        let taps = flow.taps ?? FlowTaps(link: link)
+        flow.taps = targets.isEmpty ? nil : taps
+        taps.send(datagram, to: targets)
     }
 
     private func open(_ flow: Flow, for caller: SocketAddress) {
@@ -154,13 +167,16 @@ final class UDPForwarder: ChannelInboundHandler {
     }
 
     private func forget(_ caller: SocketAddress, _ flow: Flow) {
-        if flows[caller] === flow { flows[caller] = nil }
+        guard flows[caller] === flow else { return }
+        flow.taps?.close()
+        flows[caller] = nil
     }
 
     private func expire() {
         let limit = link.eventLoop.now - Self.idle
         for (caller, flow) in flows where flow.lastUse < limit {
             flow.close?()
+            flow.taps?.close()
             flows[caller] = nil
         }
     }

@@ -29,7 +29,15 @@ struct PodFields {
     }
 
     /// The value behind a `resourceFieldRef`; a limit that is not set is the node's.
-    func resource(_ reference: JSONValue, container: JSONValue) -> String? {
+    ///
+    /// Without a name it means the container itself.
+    func resource(_ reference: JSONValue, container own: JSONValue) -> String? {
+        var container = own
+        if let name = reference["containerName"]?.string, !name.isEmpty {
+            let all = ["containers", "initContainers"].flatMap { self.pod.at("spec", $0)?.array ?? [] }
+            guard let other = all.first(where: { $0["name"]?.string == name }) else { return nil }
+            container = other
+        }
         let path = reference["resource"]?.string ?? ""
         let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return nil }
