@@ -15,7 +15,7 @@ package struct Telepresence: AsyncParsableCommand {
             """,
         subcommands: [
             ConnectCommand.self, StatusCommand.self, ListCommand.self, InterceptCommand.self, IngestCommand.self,
-            WiretapCommand.self,
+            WiretapCommand.self, ReplaceCommand.self,
             LeaveCommand.self,
             ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
             InstallCommand.self, UpgradeCommand.self, UninstallCommand.self, LintCommand.self, HelmCommand.self,

@@ -49,6 +49,8 @@ package struct AttachmentMachine: Sendable {
         var engaged = false
         /// The holder's link is lost: agents send traffic to the app.
         var away = false
+        /// A replacement that is being ended: new pods get their container back.
+        var leaving = false
         /// The holder is told of changes: the request for it has been answered.
         var announced = false
         var answers: [String: Answer] = [:]
@@ -76,6 +78,8 @@ package struct AttachmentMachine: Sendable {
     private var agents: [String: WorkloadKey] = [:]
     private var changes = Changes()
     private var changedAgents: Set<WorkloadKey> = []
+    /// Workloads of which a container is replaced no longer.
+    private var freed: Set<WorkloadKey> = []
     /// Variables that no workstation gets.
     private let excluded: Set<String>
 
@@ -160,6 +164,26 @@ package struct AttachmentMachine: Sendable {
         return changedAgents
     }
 
+    /// The workloads that a replacement has left without having put its container back.
+    package mutating func takeFreed() -> Set<WorkloadKey> {
+        defer { freed = [] }
+        return freed
+    }
+
+    /// The containers of a workload that are to run in none of its pods.
+    package func replacedContainers(of workload: WorkloadKey) -> Set<String> {
+        let entries = (places[workload]?.attachments ?? []).compactMap { self.entries[$0] }
+        return Set(entries.filter { $0.claim.kind == .replace && !$0.leaving }.map(\.claim.container))
+    }
+
+    /// The workloads with agents in whose place stand other containers than asked for.
+    package var strangeWorkloads: Set<WorkloadKey> {
+        workloadsWithAgents.filter { key in
+            let wanted = replacedContainers(of: key)
+            return places[key]?.agents.values.contains { Set($0.replacedContainers) != wanted } == true
+        }
+    }
+
     // MARK: attachments
 
     /// Adds an attachment that waits.
@@ -209,6 +233,11 @@ package struct AttachmentMachine: Sendable {
         entries[id]?.announced = true
     }
 
+    /// A replacement is about to end: its traffic goes on until the container is back.
+    package mutating func leave(_ id: String) {
+        entries[id]?.leaving = true
+    }
+
     /// Ends an attachment: its agents and, once it was announced, its holder are told.
     package mutating func remove(_ id: String, reason: String = "") -> [Notice] {
         guard let entry = entries.removeValue(forKey: id) else { return [] }
@@ -216,6 +245,7 @@ package struct AttachmentMachine: Sendable {
         holders[attachment.sessionID]?.remove(id)
         if holders[attachment.sessionID]?.isEmpty == true { holders[attachment.sessionID] = nil }
         change(entry.workload) { $0.attachments.remove(id) }
+        if entry.claim.kind == .replace, !entry.leaving { freed.insert(entry.workload) }
         changes.attachments.insert(id)
         attachment.message = reason
         let change = AttachmentChange(attachment: attachment, removed: true)

@@ -75,6 +75,69 @@ package enum AttachmentResolver {
         return resolved
     }
 
+    /// The ports of a container that is replaced: all of them, those that are named, or none.
+    ///
+    /// They are named as the container declares them, by number or name. Ports that only services know of count as well.
+    ///
+    /// - Throws: `notFound` listing the ports there are; `invalid` when a choice has to be made.
+    package static func replacedPorts(
+        _ spec: AttachmentSpec,
+        of workload: WorkloadFacts,
+        services: [ServiceFacts]
+    ) throws(ManagerFailure) -> [ResolvedPort] {
+        if spec.portless { return [] }
+        var all: [(port: ResolvedPort, name: String)] = []
+        for port in workload.containers.first(where: { $0.name == spec.container })?.ports ?? [] {
+            let resolved = ResolvedPort(
+                container: spec.container,
+                containerPort: port.number,
+                protocol: port.transport
+            )
+            all.append((resolved, port.name))
+        }
+        for service in services.sorted(by: { $0.name < $1.name }) where service.selects(workload.labels) {
+            for port in service.ports {
+                guard let target = container(port, of: workload), target.container == spec.container else { continue }
+                let place = all.firstIndex {
+                    $0.port.containerPort == target.containerPort && $0.port.protocol == target.protocol
+                }
+                let index = place ?? all.endIndex
+                if place == nil { all.append((target, "")) }
+                guard all[index].port.serviceName.isEmpty else { continue }
+                all[index].port.serviceName = service.name
+                all[index].port.servicePortName = port.name
+                all[index].port.servicePort = port.number
+            }
+        }
+        let there = all.map { "\($0.port.containerPort)\($0.name.isEmpty ? "" : " (\($0.name))")" }
+            .joined(separator: ", ")
+        var resolved: [ResolvedPort] = []
+        for wanted in spec.ports {
+            let found = all.filter { port, name in
+                guard wanted.protocol == .unknown || wanted.protocol == port.protocol else { return false }
+                guard !wanted.remote.isEmpty else { return true }
+                return name == wanted.remote || String(port.containerPort) == wanted.remote
+            }
+            guard var match = found.first?.port else {
+                let what = wanted.remote.isEmpty ? "no such port" : "no port \(wanted.remote)"
+                throw ManagerFailure(.notFound, "container \(spec.container) has \(what); it has: \(there)")
+            }
+            guard found.count == 1 else {
+                throw ManagerFailure(.invalid, "container \(spec.container) has several ports; name one of: \(there)")
+            }
+            match.localAddress = wanted.localAddress
+            match.localPort = wanted.localPort
+            resolved.append(match)
+        }
+        if spec.ports.isEmpty { resolved = all.map(\.port) }
+        return resolved.map { port in
+            var port = port
+            if port.localAddress.isEmpty { port.localAddress = "127.0.0.1" }
+            if port.localPort == 0 { port.localPort = port.containerPort }
+            return port
+        }
+    }
+
     /// Everything that could be meant: the ports of the services that select the workload, else its containers' ports.
     private static func offers(
         _ spec: AttachmentSpec,

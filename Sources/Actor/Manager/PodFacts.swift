@@ -27,6 +27,8 @@ package struct PodFacts: Sendable, Hashable {
     package var terminating: Bool
     /// It has a traffic agent.
     package var hasAgent: Bool
+    /// The containers that do not run in it, as its agent has taken their place.
+    package var replaced: Set<String>
     package var place: Place
     /// Endpoints of a service name it as ready.
     package var serving: Bool
@@ -40,6 +42,7 @@ package struct PodFacts: Sendable, Hashable {
         ready: Bool,
         terminating: Bool = false,
         hasAgent: Bool,
+        replaced: Set<String> = [],
         place: Place = .member,
         serving: Bool = false,
         trouble: String = "",
@@ -50,6 +53,7 @@ package struct PodFacts: Sendable, Hashable {
         self.ready = ready
         self.terminating = terminating
         self.hasAgent = hasAgent
+        self.replaced = replaced
         self.place = place
         self.serving = serving
         self.trouble = trouble

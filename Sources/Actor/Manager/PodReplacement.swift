@@ -97,6 +97,10 @@ package struct PodReplacement: Sendable {
     private var told: Set<Told> = []
     /// Pods whose agent is of no use, as it does not stand in front of the ports that are wanted.
     private var unfit: Set<String> = []
+    /// The containers that are to run in no pod at present.
+    private var replaced: Set<String> = []
+    /// Pods made since `replaced` is what it is, in which other containers are replaced than those.
+    private var strange: Set<String> = []
 
     package init(
         workload: WorkloadFacts,
@@ -137,15 +141,23 @@ package struct PodReplacement: Sendable {
     ///   - picture: its pods.
     ///   - linked: the pods whose agents have a session.
     ///   - unfit: those among them whose agents do not stand in front of all ports that are wanted.
+    ///   - replaced: the containers that are to run in no pod; may be others than the last time.
     ///   - now: the moment.
     /// - Returns: What to do.
     package mutating func onPicture(
         _ picture: PodPicture,
         linked: Set<String>,
         unfit: Set<String> = [],
+        replaced: Set<String> = [],
         now: Duration
     ) -> Outcome {
         self.unfit = unfit
+        if replaced != self.replaced {
+            self.replaced = replaced
+            strange = []
+            if initial != nil { initial = Set(picture.pods.map(\.uid)) }
+            lastStep = now
+        }
         observe(picture, linked, now)
         let pods = picture.pods
         let members = pods.filter { $0.place == .member && !$0.terminating }
@@ -183,7 +195,7 @@ package struct PodReplacement: Sendable {
     // MARK: what is seen
 
     private func isRight(_ pod: PodFacts) -> Bool {
-        goal == .agent ? pod.hasAgent && !unfit.contains(pod.name) : !pod.hasAgent
+        goal == .agent ? pod.hasAgent && pod.replaced == replaced && !unfit.contains(pod.name) : !pod.hasAgent
     }
 
     private func isAvailable(_ pod: PodFacts, _ linked: Set<String>, _ now: Duration) -> Bool {
@@ -232,6 +244,8 @@ package struct PodReplacement: Sendable {
     ) -> Bool {
         if workload.replicas == 0, members.isEmpty { return true }
         guard !right.isEmpty, right.count == members.filter(\.ready).count else { return false }
+        // What a queue's consumer takes from the queue on its way out, nobody else gets.
+        if pods.contains(where: { !replaced.isSubset(of: $0.replaced) }) { return false }
         // Successors that are still to come are waited for, but not for ever: somebody may have scaled the workload down.
         let missing = members.count < floor || members.contains { !$0.ready }
         if missing, floor > right.count, now - lastStep < patience.arrival / 2 { return false }
@@ -245,7 +259,7 @@ package struct PodReplacement: Sendable {
         return now - since >= patience.propagation
     }
 
-    private func failure(
+    private mutating func failure(
         _ picture: PodPicture,
         _ members: [PodFacts],
         _ linked: Set<String>,
@@ -279,12 +293,21 @@ package struct PodReplacement: Sendable {
                 + "and the annotation telepresence.io/inject-container-ports does not name it"
             return .failed(ManagerFailure(.precondition, text))
         }
+        for pod in members where goal == .agent && pod.hasAgent && pod.replaced != replaced {
+            if initial?.contains(pod.uid) == false { strange.insert(pod.uid) }
+        }
+        // One may have been under way when that was changed; more would be made for ever.
+        if strange.count > 2 * max(1, workload.replicas) {
+            let text =
+                "new pods of \(workload.key) are made with the wrong containers: does another webhook change them?"
+            return .failed(ManagerFailure(.precondition, text))
+        }
         guard now - lastStep >= patience.arrival + minimumReady else { return nil }
-        return .failed(ManagerFailure(.timeout, complaint(members, linked)))
+        return .failed(ManagerFailure(.timeout, complaint(picture, members, linked)))
     }
 
     /// Says in words why it has not come to an end.
-    private func complaint(_ members: [PodFacts], _ linked: Set<String>) -> String {
+    private func complaint(_ picture: PodPicture, _ members: [PodFacts], _ linked: Set<String>) -> String {
         let start =
             goal == .agent
             ? "no agent came up in \(workload.key) in time: "
@@ -297,6 +320,9 @@ package struct PodReplacement: Sendable {
         }
         if goal == .agent, let silent = members.first(where: { $0.ready && !linked.contains($0.name) }) {
             return start + "the agent in pod \(silent.name) does not reach the traffic manager"
+        }
+        if let old = picture.pods.first(where: { !replaced.isSubset(of: $0.replaced) }) {
+            return start + "pod \(old.name) has not ended yet"
         }
         return start + "pod \(members[0].name) is not ready"
     }

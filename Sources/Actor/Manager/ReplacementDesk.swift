@@ -29,6 +29,8 @@ struct ReplacementDesk {
     var refusals: [WorkloadKey: String] = [:]
     /// Since when a workload's agents have had nothing to do.
     var idleSince: [WorkloadKey: ContinuousClock.Instant] = [:]
+    /// Since when the pods of a workload have been others than what is attached asks for.
+    var strangeSince: [WorkloadKey: ContinuousClock.Instant] = [:]
     private var last: UInt64 = 0
 
     /// A number for a new replacement.

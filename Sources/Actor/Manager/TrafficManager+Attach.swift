@@ -15,7 +15,7 @@ extension TrafficManager {
         guard !spec.name.isEmpty, !spec.namespace.isEmpty else {
             throw ManagerFailure(.invalid, "an attachment needs a name and a namespace")
         }
-        guard [.intercept, .ingest, .wiretap].contains(spec.kind) else {
+        guard [.intercept, .ingest, .wiretap, .replace].contains(spec.kind) else {
             throw ManagerFailure(.invalid, "this manager does not know attachments of the kind \(spec.kind)")
         }
         try await judge.mayAttach(session.principal, namespace: spec.namespace)
@@ -25,6 +25,15 @@ extension TrafficManager {
         var ports: [ResolvedPort] = []
         if spec.kind == .ingest {
             spec.container = try AttachmentResolver.container(spec.container, of: workload)
+        } else if spec.kind == .replace {
+            let services = try await cluster.services(namespace: spec.namespace)
+            spec.container = try AttachmentResolver.container(spec.container, of: workload)
+            ports = try AttachmentResolver.replacedPorts(spec, of: workload, services: services)
+            guard workload.manner != .never, spec.attach.isEmpty else {
+                let text =
+                    "a container of \(workload.key) cannot be replaced: that needs new pods, and its own must stay"
+                throw ManagerFailure(.precondition, text)
+            }
         } else {
             if !spec.container.isEmpty { _ = try AttachmentResolver.container(spec.container, of: workload) }
             let services = try await cluster.services(namespace: spec.namespace)
@@ -47,6 +56,11 @@ extension TrafficManager {
         do throws(ManagerFailure) {
             // Agents are told as they come: what a new pod gets is answered at the workstation from its first request on.
             deliver(machine.engage(attachment.id))
+            if spec.kind == .replace {
+                // The first new pods send requests before the last old ones have ended: the workstation must know its ports.
+                machine.announce(attachment.id)
+                send(.attachmentChange(AttachmentChange(attachment: attachment)), to: session.id)
+            }
             try await bringAgents(to: workload, spec, ports, session: session.id, request: request)
             return try await confirm(attachment.id, session: session.id, request: request)
         } catch {

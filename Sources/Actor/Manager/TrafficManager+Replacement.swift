@@ -100,6 +100,7 @@ extension TrafficManager {
                 picture,
                 linked: machine.pods(of: key),
                 unfit: machine.pods(of: key, without: ports),
+                replaced: goal == .agent ? machine.replacedContainers(of: key) : [],
                 now: now
             )
             for line in outcome.told { tellAudience(of: key, line) }

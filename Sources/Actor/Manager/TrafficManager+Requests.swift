@@ -53,6 +53,7 @@ extension TrafficManager {
             let what = request.attachmentID.isEmpty ? request.name : request.attachmentID
             return answer(request.requestID, .init(.notFound, "no attachment \(what)"), to: session.id)
         }
+        if found.spec.kind == .replace { return giveWay(found, request.requestID, to: session.id) }
         deliver(machine.remove(found.id, reason: "left"))
         send(.requestResult(RequestResult(requestID: request.requestID)), to: session.id)
     }

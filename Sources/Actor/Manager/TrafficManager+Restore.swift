@@ -88,9 +88,13 @@ extension TrafficManager {
     /// Waits for the agents to come back by themselves; where they do not, looks what has become of the workload.
     private func seeToAgents(of id: String, _ workload: WorkloadKey) async {
         let session = machine[id]?.sessionID ?? ""
-        let isThere = await waiting(on: id, patience: timeouts.agentArrival) { manager -> Bool? in
+        // While nobody knew that a container is replaced, pods may have been made in which it runs. Others who have replaced
+        // another one come back meanwhile.
+        let isReplacement = machine[id]?.spec.kind == .replace
+        let patience = isReplacement ? min(timeouts.agentArrival, .seconds(5)) : timeouts.agentArrival
+        let isThere = await waiting(on: id, patience: patience) { manager -> Bool? in
             guard let attachment = manager.machine[id] else { return true }
-            return attachment.state == .active ? true : nil
+            return attachment.state == .active && !isReplacement ? true : nil
         }
         guard isThere == nil, !Task.isCancelled else { return }
         do throws(ManagerFailure) {

@@ -285,7 +285,7 @@ package actor TrafficManager {
         return facts.sorted { $0.key.name < $1.key.name }.map { facts in
             let own = machine.attachments(of: facts.key)
             let installed = !machine.pods(of: facts.key).isEmpty
-            let intercepted = own.contains { $0.spec.kind == .intercept }
+            let intercepted = own.contains { $0.spec.kind == .intercept || $0.spec.kind == .replace }
             return Workload(
                 kind: facts.key.kind,
                 name: facts.key.name,
@@ -334,6 +334,7 @@ package actor TrafficManager {
         }
         for id in changes.attachments { wake(id) }
         for workload in machine.takeChangedAgents() { desk.running[workload]?.wake.yield() }
+        for workload in machine.takeFreed() { Task { await self.putBack(workload) } }
     }
 
     func send(_ message: ManagerMessage, to id: String) {

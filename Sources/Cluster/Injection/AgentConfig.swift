@@ -37,6 +37,8 @@ package struct AgentConfig: Sendable, Hashable {
         package var redirected: Bool
         /// The service ports that lead here; empty for a port without service.
         package var services: [ServicePort]
+        /// Nobody is behind the agent: the container does not run.
+        package var isReplaced: Bool
 
         package init(
             container: String,
@@ -45,7 +47,8 @@ package struct AgentConfig: Sendable, Hashable {
             containerPort: Int,
             agentPort: Int,
             redirected: Bool,
-            services: [ServicePort]
+            services: [ServicePort],
+            isReplaced: Bool = false
         ) {
             self.container = container
             self.name = name
@@ -54,6 +57,7 @@ package struct AgentConfig: Sendable, Hashable {
             self.agentPort = agentPort
             self.redirected = redirected
             self.services = services
+            self.isReplaced = isReplaced
         }
     }
 
@@ -80,6 +84,8 @@ package struct AgentConfig: Sendable, Hashable {
     package var readyFile: String
     package var containers: [Container]
     package var ports: [Port]
+    /// The containers whose place the agent has taken.
+    package var replacedContainers: [String]
 
     package init(
         workloadKind: String,
@@ -89,7 +95,8 @@ package struct AgentConfig: Sendable, Hashable {
         managerPort: Int,
         readyFile: String,
         containers: [Container],
-        ports: [Port]
+        ports: [Port],
+        replacedContainers: [String] = []
     ) {
         self.workloadKind = workloadKind
         self.workloadName = workloadName
@@ -99,6 +106,7 @@ package struct AgentConfig: Sendable, Hashable {
         self.readyFile = readyFile
         self.containers = containers
         self.ports = ports
+        self.replacedContainers = replacedContainers
     }
 }
 
@@ -113,7 +121,7 @@ extension AgentConfig {
 
     /// The JSON form.
     package var json: JSONValue {
-        [
+        var json: JSONValue = [
             "workloadKind": .string(workloadKind),
             "workloadName": .string(workloadName),
             "namespace": .string(namespace),
@@ -132,6 +140,10 @@ extension AgentConfig {
             ),
             "ports": .array(ports.map(\.json)),
         ]
+        if !replacedContainers.isEmpty {
+            json["replacedContainers"] = .array(replacedContainers.map { .string($0) })
+        }
+        return json
     }
 
     /// Reads the JSON form; members that are not known are skipped.
@@ -166,6 +178,7 @@ extension AgentConfig {
         }
         ports = []
         for port in json["ports"]?.array ?? [] { ports.append(try Port(json: port)) }
+        replacedContainers = json["replacedContainers"]?.stringArray ?? []
     }
 }
 
@@ -188,6 +201,7 @@ extension AgentConfig.Port {
             ),
         ]
         json["name"] = name.map { .string($0) }
+        if isReplaced { json["replaced"] = true }
         return json
     }
 
@@ -201,6 +215,7 @@ extension AgentConfig.Port {
         containerPort = try json.portNumber(of: "containerPort")
         agentPort = try json.portNumber(of: "agentPort")
         redirected = json["redirected"]?.bool ?? false
+        isReplaced = json["replaced"]?.bool ?? false
         services = []
         for service in json["services"]?.array ?? [] {
             services.append(

@@ -110,6 +110,21 @@ struct AgentContainerBuilder {
         return container
     }
 
+    /// What stands in a container's place while the agent serves its ports: it does nothing.
+    ///
+    /// The name and the resources stay, for what refers to them.
+    func standIn(for container: AppContainer) -> JSONValue {
+        var standIn: JSONValue = [
+            "name": .string(container.name),
+            "image": .string(settings.agentImage),
+            "command": ["traffic", "stand-in"],
+            "securityContext": restricted,
+        ]
+        standIn["resources"] = container.json["resources"]
+        standIn["imagePullPolicy"] = settings.imagePullPolicy.map { .string($0) }
+        return standIn
+    }
+
     /// The init container that redirects ports: root, but with the one capability that it needs, and for a moment only.
     func redirecting(_ redirects: [PortRedirect]) -> JSONValue {
         var container: JSONValue = [

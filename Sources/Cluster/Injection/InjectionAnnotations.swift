@@ -23,6 +23,8 @@ package enum InjectionAnnotations {
     package static let replacedOf = "telepresence.io/replaced-of"
     /// Annotation beside ``replaced``: the labels that were taken off, as a JSON object.
     package static let replacedLabels = "telepresence.io/replaced-labels"
+    /// Annotation on a pod whose agent has taken the place of containers: their names, separated by commas.
+    package static let replacedContainers = "telepresence.io/replaced-containers"
     /// Label on the pod by which the manager tests its webhook.
     package static let selfTest = "telepresence.io/self-test"
 
@@ -46,6 +48,11 @@ package enum InjectionAnnotations {
         case "disabled", "false": return .disabled
         default: return .invalid(value)
         }
+    }
+
+    /// The containers of a pod that do not run, as its agent has taken their place.
+    package static func replacedContainers(of pod: JSONValue) -> Set<String> {
+        Set(list(replacedContainers, of: pod) ?? [])
     }
 
     /// The elements of an annotation that is a list; nil when the pod has no such annotation.

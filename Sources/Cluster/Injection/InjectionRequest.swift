@@ -21,18 +21,22 @@ package struct InjectionRequest: Sendable, Hashable {
     package var services: [JSONValue]
     /// The namespace's labels: they may forbid what an init container needs.
     package var namespaceLabels: [String: String]
+    /// The containers that are not to run: the agent takes their place.
+    package var replaced: Set<String>
 
     package init(
         pod: JSONValue,
         namespace: String,
         workload: Workload,
         services: [JSONValue],
-        namespaceLabels: [String: String] = [:]
+        namespaceLabels: [String: String] = [:],
+        replaced: Set<String> = []
     ) {
         self.pod = pod
         self.namespace = namespace
         self.workload = workload
         self.services = services
         self.namespaceLabels = namespaceLabels
+        self.replaced = replaced
     }
 }

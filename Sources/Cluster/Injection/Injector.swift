@@ -33,18 +33,24 @@ package struct Injector: Sendable {
         }
         if let reason = obstacle(in: pod) { return .refused(reason: reason) }
 
-        let finder = TargetPortFinder(pod: pod, containers: containers, services: request.services)
+        let replaced = containers.map(\.name).filter(request.replaced.contains)
+        let finder = TargetPortFinder(
+            pod: pod,
+            containers: containers,
+            services: request.services,
+            replaced: Set(replaced)
+        )
         var warnings = finder.warnings
         var targets = finder.targets
         if let level = request.namespaceLabels["pod-security.kubernetes.io/enforce"],
-            level == "baseline" || level == "restricted", targets.contains(where: \.byNumber)
+            level == "baseline" || level == "restricted", targets.contains(where: \.needsRedirect)
         {
-            let lost = targets.filter(\.byNumber).map { "\($0.number)/\($0.transport)" }.joined(separator: ", ")
+            let lost = targets.filter(\.needsRedirect).map { "\($0.number)/\($0.transport)" }.joined(separator: ", ")
             let problem =
                 "the namespace enforces pod security '\(level)', which forbids the init container that "
                 + "the ports \(lost) need; give them names, and let the services lead to the names"
-            targets.removeAll(where: \.byNumber)
-            guard !targets.isEmpty else { return .refused(reason: problem) }
+            targets.removeAll(where: \.needsRedirect)
+            guard !targets.isEmpty || !replaced.isEmpty else { return .refused(reason: problem) }
             warnings.append(problem)
         }
         if targets.isEmpty {
@@ -67,22 +73,26 @@ package struct Injector: Sendable {
         var declared: [JSONValue] = []
         var redirects: [PortRedirect] = []
         for target in targets {
-            guard let agentPort = ports.next(from: settings.firstAgentPort) else {
+            // In a replaced container's place callers from inside the pod find the agent, too.
+            let next = target.isDirect ? target.number : ports.next(from: settings.firstAgentPort)
+            guard let agentPort = next else {
                 return .refused(reason: "no port is left for the agent")
             }
             let container = containers[target.container]
             var port: JSONValue = [
                 "containerPort": .integer(Int64(agentPort)), "protocol": .string(target.transport.uppercased()),
             ]
-            if target.byNumber {
+            if target.needsRedirect {
                 redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
-                if target.transport == "tcp", patch.probes(reach: target, in: containers) {
+                if !target.isReplaced, target.transport == "tcp", patch.probes(reach: target, in: containers) {
                     guard let probePort = ports.next(from: settings.firstProbePort) else {
                         return .refused(reason: "no port is left for the probes")
                     }
                     redirects.append(PortRedirect(transport: "tcp", from: probePort, to: target.number))
                     patch.redirectProbes(of: target, in: containers, to: probePort)
                 }
+            } else if target.isReplaced {
+                port["name"] = target.declared?.name.map { .string($0) }
             } else if let name = target.declared?.name, let index = target.declared?.index {
                 port["name"] = .string(name)
                 let changed = Self.appPortName(name, taken: container.ports.compactMap(\.name))
@@ -90,13 +100,17 @@ package struct Injector: Sendable {
             }
             declared.append(port)
             agentPorts.append(
-                AgentConfig.Port(target, of: container.name, agentPort: agentPort, redirected: target.byNumber)
+                AgentConfig.Port(target, of: container.name, agentPort: agentPort, redirected: target.needsRedirect)
             )
         }
 
         let mirror = AppMirror(containers: containers, pod: pod)
-        let config = self.config(request, mirror, agentPorts)
+        var config = self.config(request, mirror, agentPorts)
+        config.replacedContainers = replaced
         let builder = AgentContainerBuilder(settings: settings, pod: pod)
+        for container in containers where replaced.contains(container.name) {
+            patch.replace(container, by: builder.standIn(for: container))
+        }
         patch.addVolume([
             "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
         ])
@@ -110,7 +124,7 @@ package struct Injector: Sendable {
         } else {
             patch.addContainer(agent)
         }
-        patch.mark(workload: request.workload, image: settings.agentImage)
+        patch.mark(workload: request.workload, image: settings.agentImage, replaced: replaced)
         return .inject(patch: patch.patch, config: config, warnings: warnings)
     }
 
@@ -183,7 +197,8 @@ extension AgentConfig.Port {
             containerPort: target.number,
             agentPort: agentPort,
             redirected: redirected,
-            services: target.services
+            services: target.services,
+            isReplaced: target.isReplaced
         )
     }
 }

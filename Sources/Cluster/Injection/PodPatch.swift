@@ -21,6 +21,12 @@ struct PodPatch {
         patch.operations.append(.add("/spec/containers/-", container))
     }
 
+    /// Puts another container into the place of one.
+    mutating func replace(_ container: AppContainer, by other: JSONValue) {
+        let path = JSONPointer("spec", "containers").appending(container.index)
+        patch.operations.append(.replace(path, other))
+    }
+
     mutating func addInitContainer(_ container: JSONValue) {
         make("/spec/initContainers", [])
         patch.operations.append(.add("/spec/initContainers/-", container))
@@ -32,7 +38,7 @@ struct PodPatch {
     }
 
     /// Labels and annotates the pod as one with an agent.
-    mutating func mark(workload: InjectionRequest.Workload, image: String) {
+    mutating func mark(workload: InjectionRequest.Workload, image: String, replaced: [String]) {
         make("/metadata", .emptyObject)
         make("/metadata/labels", .emptyObject)
         make("/metadata/annotations", .emptyObject)
@@ -46,6 +52,9 @@ struct PodPatch {
         }
         let annotation = JSONPointer("metadata", "annotations", InjectionAnnotations.injected)
         patch.operations.append(.add(annotation, .string(image)))
+        guard !replaced.isEmpty else { return }
+        let names = JSONPointer("metadata", "annotations", InjectionAnnotations.replacedContainers)
+        patch.operations.append(.add(names, .string(replaced.joined(separator: ","))))
     }
 
     // MARK: - Ports and probes

@@ -9,4 +9,12 @@ struct TargetPort: Sendable, Hashable {
     /// Whether callers come by the number, so that packets must be redirected; otherwise by the name.
     var byNumber: Bool
     var services: [AgentConfig.ServicePort]
+    /// Its container does not run: nobody but the agent listens there.
+    var isReplaced = false
+
+    /// The agent can listen on the very port, as nobody else does and it needs no privilege.
+    var isDirect: Bool { isReplaced && number >= 1024 }
+
+    /// Packets must be redirected to the agent.
+    var needsRedirect: Bool { byNumber && !isDirect }
 }

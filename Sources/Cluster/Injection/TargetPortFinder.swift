@@ -2,14 +2,27 @@
 struct TargetPortFinder {
     private let pod: JSONValue
     private let containers: [AppContainer]
+    private let replaced: Set<String>
     private(set) var targets: [TargetPort] = []
     private(set) var warnings: [String] = []
 
-    init(pod: JSONValue, containers: [AppContainer], services: [JSONValue]) {
+    /// - Parameters:
+    ///   - pod: the pod.
+    ///   - containers: its containers.
+    ///   - services: those of its namespace.
+    ///   - replaced: the containers whose place the agent takes: all their ports are looked after.
+    init(pod: JSONValue, containers: [AppContainer], services: [JSONValue], replaced: Set<String> = []) {
+        self.replaced = replaced
         self.pod = pod
         self.containers = containers
         find(in: services)
         findUnserved()
+        for container in containers where replaced.contains(container.name) {
+            for port in container.ports where ["tcp", "udp"].contains(port.transport) {
+                let isFound = targets.contains { $0.transport == port.transport && $0.number == port.number }
+                if !isFound { merge(container, port, port.transport, port.number, byNumber: true, nil) }
+            }
+        }
     }
 
     private mutating func find(in services: [JSONValue]) {
@@ -130,7 +143,8 @@ struct TargetPortFinder {
                     transport: transport,
                     number: number,
                     byNumber: byNumber,
-                    services: services
+                    services: services,
+                    isReplaced: replaced.contains(container.name)
                 )
             )
             return

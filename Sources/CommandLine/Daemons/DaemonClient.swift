@@ -103,7 +103,8 @@ package struct DaemonClient: Sendable {
     func leave(name: String, namespace: String, container: String = "") async throws {
         let sent = LeaveRequest(name: name, namespace: namespace, container: container)
         _ = try await translating {
-            try await client.unary(UserDaemonCalls.leave, sent, timeout: .seconds(30))
+            // A replaced container is back before the answer comes.
+            try await client.unary(UserDaemonCalls.leave, sent, timeout: .seconds(300))
         }
     }
 

@@ -14,6 +14,8 @@ package struct AgentHello: WireMessage {
     package var containers: [ContainerInfo]
     /// The ports that it forwards.
     package var ports: [AgentPort]
+    /// The containers whose place it has taken: they do not run.
+    package var replacedContainers: [String]
     /// Port of the pod's loopback address where it takes workstations' direct links; 0 if it takes none.
     package var linkPort: UInt16
 
@@ -25,6 +27,7 @@ package struct AgentHello: WireMessage {
         podIP: String = "",
         containers: [ContainerInfo] = [],
         ports: [AgentPort] = [],
+        replacedContainers: [String] = [],
         linkPort: UInt16 = 0
     ) {
         self.workloadKind = workloadKind
@@ -34,6 +37,7 @@ package struct AgentHello: WireMessage {
         self.podIP = podIP
         self.containers = containers
         self.ports = ports
+        self.replacedContainers = replacedContainers
         self.linkPort = linkPort
     }
 
@@ -52,6 +56,7 @@ package struct AgentHello: WireMessage {
             FieldRow(5, "pod_ip", .string),
             FieldRow(6, "containers", .repeated(.message("ContainerInfo"))),
             FieldRow(7, "ports", .repeated(.message("AgentPort"))),
+            FieldRow(12, "replaced_containers", .repeated(.string)),
             FieldRow(24, "link_port", .unsigned(bits: 16)),
         ]
     )
@@ -64,6 +69,7 @@ package struct AgentHello: WireMessage {
         writer.string(5, podIP)
         writer.message(6, containers)
         writer.message(7, ports)
+        writer.string(12, replacedContainers)
         writer.unsigned(24, linkPort)
     }
 
@@ -78,6 +84,7 @@ package struct AgentHello: WireMessage {
             case 5: podIP = try reader.string(field)
             case 6: containers.append(try reader.message(field, repeated: true))
             case 7: ports.append(try reader.message(field, repeated: true))
+            case 12: replacedContainers.append(try reader.string(field, repeated: true))
             case 24: linkPort = try reader.unsigned(field)
             default: break
             }

@@ -16,6 +16,8 @@ package struct AttachmentSpec: WireMessage {
     package var ports: [PortSpec]
     /// How the agent comes into the pods: empty lets the manager choose, `ephemeral` spares them a restart.
     package var attach: String
+    /// Of a replacement: none of the container's ports comes to the workstation.
+    package var portless: Bool
 
     package init(
         name: String = "",
@@ -25,7 +27,8 @@ package struct AttachmentSpec: WireMessage {
         service: String = "",
         container: String = "",
         ports: [PortSpec] = [],
-        attach: String = ""
+        attach: String = "",
+        portless: Bool = false
     ) {
         self.name = name
         self.kind = kind
@@ -35,6 +38,7 @@ package struct AttachmentSpec: WireMessage {
         self.container = container
         self.ports = ports
         self.attach = attach
+        self.portless = portless
     }
 
     /// Every field at its default.
@@ -53,6 +57,7 @@ package struct AttachmentSpec: WireMessage {
             FieldRow(6, "container", .string),
             FieldRow(7, "ports", .repeated(.message("PortSpec"))),
             FieldRow(8, "attach", .string),
+            FieldRow(14, "portless", .bool),
         ]
     )
 
@@ -65,6 +70,7 @@ package struct AttachmentSpec: WireMessage {
         writer.string(6, container)
         writer.message(7, ports)
         writer.string(8, attach)
+        writer.bool(14, portless)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -79,6 +85,7 @@ package struct AttachmentSpec: WireMessage {
             case 6: container = try reader.string(field)
             case 7: ports.append(try reader.message(field, repeated: true))
             case 8: attach = try reader.string(field)
+            case 14: portless = try reader.bool(field)
             default: break
             }
         }

@@ -10,6 +10,7 @@ struct Main {
         usage: traffic manager     the traffic manager, in its Deployment
                traffic agent       the traffic agent, in a pod
                traffic agent-init  redirects a pod's ports to its agent
+               traffic stand-in    does nothing, in the place of a container that is replaced
                traffic ready       exits with 0 when the agent serves
                traffic version
 
@@ -23,6 +24,11 @@ struct Main {
         case "manager": wait { await ManagerProgram.main(rest, logger: logger("manager")) }
         case "agent": wait { await AgentProgram.main(rest, logger: logger("agent")) }
         case "agent-init": exit(AgentInitProgram.main(rest, logger: logger("agent-init")))
+        case "stand-in":
+            wait {
+                await Termination.signalled()
+                return 0
+            }
         case "ready": exit(AgentReadyProgram.main(rest))
         case "version", "--version":
             print("traffic \(ManagerProgram.version)")

@@ -55,6 +55,28 @@ import Testing
         #expect(try AttachmentResolver.container("", of: single) == "main")
     }
 
+    @Test("Of a replaced container all ports are meant, those that are named, or none")
+    func replacedPorts() throws {
+        func ports(_ ports: [PortSpec], container: String = "main", portless: Bool = false) throws -> [String] {
+            var spec = spec(ports)
+            spec.container = container
+            spec.portless = portless
+            return try AttachmentResolver.replacedPorts(spec, of: web, services: [service])
+                .map { "\($0.localPort):\($0.containerPort)/\($0.protocol)" }
+        }
+        #expect(try ports([]) == ["8080:8080/tcp", "53:53/udp"])
+        #expect(try ports([], portless: true) == [])
+        #expect(try ports([PortSpec(remote: "http", localPort: 9000)]) == ["9000:8080/tcp"])
+        #expect(try ports([PortSpec(remote: "8080")]) == ["8080:8080/tcp"])
+        #expect(try ports([PortSpec(localPort: 7)], container: "side") == ["7:9090/tcp"])
+        #expect(
+            throws: ManagerFailure(.invalid, "container main has several ports; name one of: 8080 (http), 53 (dns)")
+        ) { try ports([PortSpec(localPort: 7)]) }
+        #expect(throws: ManagerFailure(.notFound, "container side has no port 80; it has: 9090 (metrics)")) {
+            try ports([PortSpec(remote: "80")], container: "side")
+        }
+    }
+
     @Test("An unknown workload lists what there is; a name of several must be told apart")
     func notFound() {
         #expect(

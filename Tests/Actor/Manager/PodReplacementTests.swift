@@ -1,6 +1,81 @@
 import Actor
 import Testing
 
+/// What is decided where containers are replaced.
+@Suite struct ContainerReplacementTests {
+    private func replacement(_ manner: ReplacementManner = .surge(1)) -> PodReplacement {
+        let facts = WorkloadFacts(
+            key: WorkloadKey(kind: "Deployment", name: "web", namespace: "default"),
+            labels: [:],
+            containers: [],
+            replicas: 1,
+            ready: 1
+        )
+        return PodReplacement(workload: facts, goal: .agent, manner: manner)
+    }
+
+    @Test("A pod with an agent makes way when a container is to be replaced, and it is done when the old one has ended")
+    func waitsForTheLast() {
+        var machine = replacement()
+        var old = PodFacts(name: "old", ready: true, hasAgent: true)
+        let new = PodFacts(name: "new", ready: true, hasAgent: true, replaced: ["app"])
+        func look(_ pods: [PodFacts], _ seconds: Int) -> PodReplacement.Outcome {
+            machine.onPicture(
+                PodPicture(pods: pods),
+                linked: ["old", "new"],
+                replaced: ["app"],
+                now: .seconds(seconds)
+            )
+        }
+        #expect(look([old], 0).steps == [.release("old")])
+        old.place = .released
+        #expect(look([old, new], 1).steps == [.retire("old")])
+        old.place = .retired
+        for second in 2..<8 {
+            guard case .going = look([old, new], second).verdict else {
+                Issue.record("done while the container still runs")
+                return
+            }
+        }
+        old.terminating = true
+        guard case .going = look([old, new], 8).verdict else {
+            Issue.record("done while the container still ends")
+            return
+        }
+        _ = look([new], 9)
+        #expect(look([new], 11).verdict == .done)
+    }
+
+    @Test("What is to be replaced may change on the way, and back")
+    func changes() {
+        var machine = replacement()
+        let picture = PodPicture(pods: [PodFacts(name: "p", ready: true, hasAgent: true, replaced: ["app"])])
+        #expect(machine.onPicture(picture, linked: ["p"], replaced: ["app"], now: .zero).verdict == .done)
+        #expect(machine.onPicture(picture, linked: ["p"], replaced: [], now: .zero).steps == [.release("p")])
+    }
+
+    @Test("Pods that are made wrong again and again are not made for ever")
+    func wrong() {
+        var machine = replacement(.inPlace)
+        var verdict = PodReplacement.Verdict.done
+        for number in 0..<10 {
+            let pod = PodFacts(name: "p\(number)", ready: true, hasAgent: true)
+            verdict =
+                machine.onPicture(
+                    PodPicture(pods: [pod]),
+                    linked: [pod.name],
+                    replaced: ["app"],
+                    now: .seconds(number)
+                ).verdict
+            if case .failed(let failure) = verdict {
+                #expect(failure.message.contains("wrong containers"))
+                return
+            }
+        }
+        Issue.record("never given up: \(verdict)")
+    }
+}
+
 /// A model of a Deployment's controller and services around a ``PodReplacement``: takes its steps, refuses impossible ones.
 private struct Model {
     var replacement: PodReplacement

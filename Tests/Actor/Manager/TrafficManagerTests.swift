@@ -53,6 +53,94 @@ import Testing
         )
     }
 
+    /// Makes pods as the webhook would, whenever one is evicted: `p1` becomes `p1+`.
+    private func makePods(_ manager: TrafficManager) async {
+        await cluster.set(onReplace: { cluster, pod in
+            Task {
+                let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+                let replaced = await manager.replacedContainers(of: key)
+                let name = pod + "+"
+                var hello = AgentHello(
+                    workloadKind: "Deployment",
+                    workloadName: "web",
+                    namespace: "default",
+                    podName: name,
+                    containers: [ContainerInfo(name: "main", environment: ["A": "1"])],
+                    ports: [AgentPort(container: "main", containerPort: 8080, protocol: .tcp)]
+                )
+                hello.replacedContainers = replaced.sorted()
+                _ = try await Peer(manager, Hello(kind: .agent, agent: hello))
+                await cluster.replace(pod, by: PodFacts(name: name, ready: true, hasAgent: true, replaced: replaced))
+            }
+        })
+    }
+
+    private func replacement(_ id: String, name: String = "web", portless: Bool = false) -> ParticipantMessage {
+        let spec = AttachmentSpec(name: name, kind: .replace, workload: "web", portless: portless)
+        return .attachRequest(AttachRequest(requestID: id, spec: spec))
+    }
+
+    @Test("A replaced container runs in no pod until its replacement is left, and its ports come to the workstation")
+    func replace() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"])
+        await makePods(manager)
+        let client = try await client(manager)
+        await client.say(replacement("r1"))
+        let attachment = try #require(try await client.result("r1").attachment)
+        #expect(attachment.state == .active && attachment.spec.container == "main")
+        #expect(attachment.ports.map(\.containerPort) == [8080] && attachment.ports.map(\.localPort) == [8080])
+        let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+        #expect(await cluster.pods[key]?.map(\.replaced) == [["main"]])
+        // Others of that container are refused, by whatever kind that takes traffic.
+        let other = try await self.client(manager, "bob")
+        await other.say(request("r2"))
+        #expect(
+            try await other.result("r2").message.contains(
+                "container main of deployment web.default is already replaced"
+            )
+        )
+        await client.say(.detachRequest(DetachRequest(requestID: "d1", attachmentID: attachment.id)))
+        #expect(try await client.result("d1").code == 0)
+        #expect(await cluster.pods[key]?.map(\.replaced) == [[]])
+        #expect(await manager.attachmentCount == 0)
+        #expect(await cluster.replaced == ["p1", "p1+"])
+    }
+
+    @Test("When the workstation departs the container comes back, and without ports nothing is taken over")
+    func replaceEndsWithSession() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"])
+        await makePods(manager)
+        let client = try await client(manager)
+        await client.say(replacement("r1", portless: true))
+        #expect(try await client.result("r1").attachment?.ports == [])
+        await client.say(.depart(Depart(reason: "quit")))
+        let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+        while await cluster.pods[key]?.map(\.name) != ["p1++"] { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(await cluster.pods[key]?.map(\.replaced) == [[]])
+    }
+
+    @Test("A manager that has begun anew puts back what nobody says is replaced any more")
+    func mendsReplaced() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p0"])
+        await makePods(manager)
+        await cluster.setPods("web", [PodFacts(name: "p1", ready: true, hasAgent: true, replaced: ["main"])])
+        var hello = AgentHello(workloadKind: "Deployment", workloadName: "web", namespace: "default", podName: "p1")
+        hello.replacedContainers = ["main"]
+        let agent = try await Peer(manager, Hello(kind: .agent, agent: hello))
+        await manager.mendReplacedPods(after: .seconds(3600))
+        #expect(await cluster.steps == [])
+        await manager.mendReplacedPods(after: .zero)
+        let key = WorkloadKey(kind: "Deployment", name: "web", namespace: "default")
+        while await cluster.pods[key]?.map(\.name) != ["p1+"] { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(await cluster.pods[key]?.map(\.replaced) == [[]])
+        await agent.lose()
+        await manager.mendReplacedPods(after: .zero)
+        #expect(await cluster.replaced == ["p1"])
+    }
+
     private func request(_ id: String, _ workload: String = "web", port: String = "") -> ParticipantMessage {
         let ports = port.isEmpty ? [] : [PortSpec(remote: port, localPort: 9999)]
         let spec = AttachmentSpec(name: workload, kind: .intercept, workload: workload, ports: ports)

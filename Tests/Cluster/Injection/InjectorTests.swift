@@ -56,7 +56,8 @@ import Testing
     private func inject(
         _ pod: JSONValue,
         _ services: [JSONValue],
-        labels: [String: String] = [:]
+        labels: [String: String] = [:],
+        replaced: Set<String> = []
     ) throws -> (pod: JSONValue, config: AgentConfig, warnings: [String]) {
         let outcome = injector.inject(
             InjectionRequest(
@@ -64,7 +65,8 @@ import Testing
                 namespace: "default",
                 workload: workload,
                 services: services,
-                namespaceLabels: labels
+                namespaceLabels: labels,
+                replaced: replaced
             )
         )
         guard case .inject(let patch, let config, let warnings) = outcome else {
@@ -108,6 +110,47 @@ import Testing
             ]
         )
         #expect(warnings.isEmpty)
+    }
+
+    @Test("a replaced container makes way: nothing of it runs, and all its ports are the agent's")
+    func replaced() throws {
+        let services = [Self.service(targetPort: "http"), Self.service("low", targetPort: 8080)]
+        let (pod, config, _) = try inject(Self.pod, services, labels: [:], replaced: ["main"])
+        let standIn = try container("main", of: pod)
+        #expect(standIn["command"] == ["traffic", "stand-in"] && standIn["image"] == "telepresence/traffic:dev")
+        for field in ["ports", "env", "volumeMounts", "readinessProbe", "livenessProbe", "lifecycle"] {
+            #expect(standIn[field] == nil, "\(field)")
+        }
+        // The agent listens on the very ports, so that nothing need be redirected.
+        #expect(pod.at("spec", "initContainers") == nil)
+        #expect(config.ports.map(\.containerPort) == [8080, 9900])
+        #expect(config.ports.map(\.agentPort) == [8080, 9900])
+        #expect(config.ports.allSatisfy { $0.isReplaced && !$0.redirected })
+        #expect(config.replacedContainers == ["main"])
+        let agent = try container("traffic-agent", of: pod)
+        #expect(agent["ports"]?[0] == ["name": "http", "containerPort": 8080, "protocol": "TCP"])
+        #expect(agent["ports"]?[1] == ["name": "metrics", "containerPort": 9900, "protocol": "TCP"])
+        #expect(variable("_TEL_APP_A_CPU", of: agent) != nil)
+        #expect(InjectionAnnotations.replacedContainers(of: pod) == ["main"])
+        #expect(try AgentConfig(json: config.json.text) == config)
+    }
+
+    @Test("the containers beside a replaced one go on, and ports below 1024 are redirected")
+    func replacedBeside() throws {
+        let pod: JSONValue = [
+            "metadata": ["labels": ["app": "echo"]],
+            "spec": [
+                "containers": [
+                    ["name": "main", "image": "echo", "ports": [["containerPort": 80]]],
+                    ["name": "side", "image": "side", "ports": [["name": "s", "containerPort": 9090]]],
+                ]
+            ],
+        ]
+        let (changed, config, _) = try inject(pod, [Self.service(targetPort: 80)], replaced: ["main", "nobody"])
+        #expect(try container("side", of: changed) == pod.at("spec", "containers")?[1])
+        #expect(config.replacedContainers == ["main"])
+        #expect(config.ports.map(\.redirected) == [true] && config.ports.map(\.containerPort) == [80])
+        #expect(try container("tel-agent-init", of: changed, in: "initContainers")["command"] != nil)
     }
 
     @Test("the agent runs without privilege, ready when its file is there") func agentContainer() throws {

@@ -87,12 +87,17 @@ package enum AgentProgram {
             guard let key = AgentRoutes.Port(port) else { continue }
             switch key.transport {
             case .udp:
-                let forwarder = UDPForwarder(port: key, appHost: podIP, agent: agent, link: link)
+                let forwarder = UDPForwarder(
+                    port: key,
+                    appHost: port.isReplaced ? nil : podIP,
+                    agent: agent,
+                    link: link
+                )
                 channels.append(try await forwarder.listen(agentPort: port.agentPort))
             case .tcp, .unknown:
                 let forwarder = TCPForwarder(
                     port: key,
-                    appHost: podIP,
+                    appHost: port.isReplaced ? nil : podIP,
                     agent: agent,
                     link: link,
                     alwaysToApp: probers
@@ -111,7 +116,8 @@ package enum AgentProgram {
             agent: agent,
             link: link,
             appHost: podIP,
-            appPorts: ports.filter { $0.transport == .tcp }.map(\.number)
+            appPorts: config.ports.filter { $0.transport == "tcp" && !$0.isReplaced }
+                .map { UInt16(clamping: $0.containerPort) }
         )
         let listeners = channels
         let (told, synchronised) = AsyncStream.makeStream(of: Void.self)
@@ -184,6 +190,7 @@ package enum AgentProgram {
         hello.namespace = config.namespace
         hello.podName = environment[AgentEnvironment.podName] ?? ""
         hello.podIP = podIP
+        hello.replacedContainers = config.replacedContainers
         hello.containers = config.containers.map { container in
             var info = ContainerInfo()
             info.name = container.name

@@ -14,7 +14,8 @@ final class TCPForwarder {
     static let patience = TimeAmount.milliseconds(700)
 
     private let port: AgentRoutes.Port
-    private let appHost: String
+    /// Nil where nobody is behind the agent: its container is replaced.
+    private let appHost: String?
     private let agent: TrafficAgent
     private let link: AgentLink
     private let eventLoop: any EventLoop
@@ -24,7 +25,7 @@ final class TCPForwarder {
 
     init(
         port: AgentRoutes.Port,
-        appHost: String,
+        appHost: String?,
         agent: TrafficAgent,
         link: AgentLink,
         patience: TimeAmount = TCPForwarder.patience,
@@ -97,6 +98,8 @@ final class TCPForwarder {
     }
 
     private func toApp(_ channel: any Channel, _ input: HeldInput) {
+        // As where no app listens.
+        guard let appHost else { return SocketReset.close(channel) }
         let held = NIOLoopBound(input, eventLoop: eventLoop)
         TunnelSocket.bootstrap(eventLoop, timeout: .seconds(10))
             .connect(host: appHost, port: Int(port.number))

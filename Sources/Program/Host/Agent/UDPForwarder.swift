@@ -29,7 +29,8 @@ final class UDPForwarder: ChannelInboundHandler {
     }
 
     private let port: AgentRoutes.Port
-    private let appHost: String
+    /// Nil where nobody is behind the agent: its container is replaced.
+    private let appHost: String?
     private let agent: TrafficAgent
     private let link: AgentLink
     private var flows: [SocketAddress: Flow] = [:]
@@ -38,7 +39,7 @@ final class UDPForwarder: ChannelInboundHandler {
 
     init(
         port: AgentRoutes.Port,
-        appHost: String,
+        appHost: String?,
         agent: TrafficAgent,
         link: AgentLink,
         patience: TimeAmount = TCPForwarder.patience
@@ -132,6 +133,7 @@ final class UDPForwarder: ChannelInboundHandler {
     }
 
     private func toApp(_ flow: Flow, for caller: SocketAddress) {
+        guard let appHost else { return forget(caller, flow) }
         let bound = NIOLoopBound((self, flow), eventLoop: link.eventLoop)
         DatagramBootstrap(group: link.eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))

@@ -246,6 +246,7 @@ package enum ManagerProgram {
                 }
             }
             if round % 12 == 0 { await cluster.tidyUp() }
+            await manager.mendReplacedPods(after: .seconds(60))
             if let idle { await manager.removeIdleAgents(after: idle) }
             round += 1
             try? await Task.sleep(for: .seconds(round == 1 ? 1 : min(5, (idle ?? .seconds(5)) / .seconds(1))))

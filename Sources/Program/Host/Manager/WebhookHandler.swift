@@ -34,7 +34,8 @@ struct WebhookHandler: Sendable {
                 namespace: request.namespace,
                 workload: InjectionRequest.Workload(kind: workload.kind, name: workload.name),
                 services: services,
-                namespaceLabels: labels ?? [:]
+                namespaceLabels: labels ?? [:],
+                replaced: await manager.replacedContainers(of: workload)
             )
         )
         switch outcome {

@@ -93,6 +93,7 @@ struct WorkloadPods: Sendable {
             ready: pod.isReady,
             terminating: pod.isTerminating,
             hasAgent: pod.hasAgent,
+            replaced: InjectionAnnotations.replacedContainers(of: pod.object),
             place: place,
             serving: serving.contains(pod.uid),
             trouble: text,
