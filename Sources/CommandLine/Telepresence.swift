@@ -18,6 +18,7 @@ package struct Telepresence: AsyncParsableCommand {
             WiretapCommand.self, ReplaceCommand.self,
             LeaveCommand.self,
             ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
+            ListContextsCommand.self, ListNamespacesCommand.self,
             InstallCommand.self, UpgradeCommand.self, UninstallCommand.self, LintCommand.self, HelmCommand.self,
             LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self, CompletionCommand.self,
         ]

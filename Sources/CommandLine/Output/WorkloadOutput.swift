@@ -22,6 +22,12 @@ package struct WorkloadOutput: Encodable, Equatable {
         attachments = workload.attachments.map { AttachmentOutput($0) }
     }
 
+    /// Kind and name.
+    var title: String { "\(kind.lowercased()) \(name)" }
+
+    /// All on one line.
+    var line: String { "\(title): \(text)" }
+
     package var text: String {
         if let notInterceptable { return "not interceptable: \(notInterceptable)" }
         if !attachments.isEmpty {
