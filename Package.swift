@@ -160,7 +160,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench-registry",
-            dependencies: ["Host", "Actor", "Call", "Message", "HTTP2", "TLS", nioCore, nioPosix, logging],
+            dependencies: [
+                "Host", "Actor", "Call", "Message", "HTTP2", "TLS", "Kernel", nioCore, nioPosix, logging,
+            ],
             path: "Benchmarks/Registry",
             swiftSettings: settings
         ),
@@ -198,7 +200,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TunnelTests",
-            dependencies: ["TestSupport", "Tunnel", "HTTP2", "TLS", nioCore, nioPosix],
+            dependencies: ["TestSupport", "Tunnel", "HTTP2", "TLS", "Kernel", nioCore, nioPosix],
             path: "Tests/Tunnel",
             swiftSettings: settings
         ),

@@ -19,7 +19,7 @@ package enum TunnelSocket {
     ) -> EventLoopFuture<any Channel> {
         let bootstrap = self.bootstrap(eventLoop, timeout: timeout).channelInitializer { channel in
             connecting(channel)
-            return channel.eventLoop.makeSucceededVoidFuture()
+            return channel.eventLoop.makeCompletedFuture { try DescriptorReserve.check(channel) }
         }
         // An address needs neither the resolver's thread nor the race between families.
         if let address = try? SocketAddress(ipAddress: destination.host, port: Int(destination.port)) {

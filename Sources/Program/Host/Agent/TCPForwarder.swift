@@ -62,6 +62,7 @@ final class TCPForwarder {
     }
 
     private func accepted(_ channel: any Channel) throws {
+        try DescriptorReserve.check(channel)
         let input = HeldInput()
         try channel.pipeline.syncOperations.addHandler(input)
         let counts = NIOLoopBound(link.counts, eventLoop: eventLoop)

@@ -50,6 +50,7 @@ package enum ManagerProgram {
     }
 
     private static func run(_ environment: [String: String], logger: Logger) async throws {
+        DescriptorLimit.prepare()
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let access = try ClusterAccess.inCluster(environment: environment)
         let api = APIConnection(access: access, eventLoop: eventLoop)

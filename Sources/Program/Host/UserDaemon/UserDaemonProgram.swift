@@ -42,6 +42,7 @@ package enum UserDaemonProgram {
         accessSource: any ClusterAccessSource,
         logger: Logger
     ) async throws {
+        DescriptorLimit.prepare()
         // One loop carries the interface, the links and the tunnels; the command line's calls share it.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let network = try await WorkstationRuntime(eventLoop: eventLoop, logger: logger) { request in
