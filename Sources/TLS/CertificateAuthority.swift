@@ -1,11 +1,14 @@
 internal import COpenSSL
 
 /// A certificate authority with a P-256 key: makes itself and issues certificates.
-package struct CertificateAuthority: Sendable, Equatable {
+///
+/// It is parsed once: OpenSSL takes a millisecond for a key's PEM, ten times as long as for signing with it.
+package struct CertificateAuthority: Sendable {
     /// The authority's own certificate, PEM: what peers pin.
     package let certificatePEM: [UInt8]
     /// The authority's private key, PEM (PKCS #8).
     package let keyPEM: [UInt8]
+    private let issuer: CertificateBuilder.Issuer
 
     /// Makes a new authority.
     ///
@@ -20,8 +23,7 @@ package struct CertificateAuthority: Sendable, Equatable {
             issuer: nil,
             extensions: Self.marks
         )
-        self.certificatePEM = made.certificatePEM
-        self.keyPEM = made.keyPEM
+        try self.init(certificatePEM: made.certificatePEM, keyPEM: made.keyPEM)
     }
 
     /// Takes up an authority that was stored.
@@ -30,7 +32,7 @@ package struct CertificateAuthority: Sendable, Equatable {
     package init(certificatePEM: [UInt8], keyPEM: [UInt8]) throws(TLSError) {
         self.certificatePEM = certificatePEM
         self.keyPEM = keyPEM
-        _ = try CertificateBuilder.Issuer(certificatePEM: certificatePEM, keyPEM: keyPEM)
+        self.issuer = try CertificateBuilder.Issuer(certificatePEM: certificatePEM, keyPEM: keyPEM)
     }
 
     /// Issues a certificate with a fresh P-256 key.
@@ -56,7 +58,6 @@ package struct CertificateAuthority: Sendable, Equatable {
         validFrom: Int = -300,
         usage: CertificateUsage = [.server, .client]
     ) throws(TLSError) -> TLSIdentity {
-        let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
         let made = try CertificateBuilder.build(
             CertificateBuilder.Subject(commonName: commonName, organizations: organizations),
             CertificateValidity(from: validFrom, seconds: days * 86_400),
@@ -85,11 +86,10 @@ package struct CertificateAuthority: Sendable, Equatable {
         validity: CertificateValidity,
         usage: CertificateUsage
     ) throws(TLSError) -> [UInt8] {
-        let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
-        return try CertificateBuilder.build(
+        try CertificateBuilder.build(
             CertificateBuilder.Subject(commonName: commonName, organizations: []),
             validity,
-            key: PrivateKey.readPublic(publicKey),
+            key: .point(PublicKeyInfo.point(of: publicKey)),
             issuer: issuer
         ) { (builder) throws(TLSError) in
             try Self.mark(builder, usage)
@@ -105,12 +105,11 @@ package struct CertificateAuthority: Sendable, Equatable {
     /// - Returns: A certificate with the other's name and key, PEM, to be shown after a leaf.
     /// - Throws: `library` when OpenSSL fails.
     package func crossSign(_ other: CertificateAuthority, seconds: Int) throws(TLSError) -> [UInt8] {
-        let issuer = try CertificateBuilder.Issuer(certificatePEM: self.certificatePEM, keyPEM: self.keyPEM)
         let name = try PeerCertificate(pem: other.certificatePEM).commonName ?? ""
         return try CertificateBuilder.build(
             CertificateBuilder.Subject(commonName: name, organizations: []),
             CertificateValidity(seconds: seconds),
-            key: PEM.privateKey(other.keyPEM),
+            key: .pair(PEM.privateKey(other.keyPEM)),
             issuer: issuer
         ) { (builder) throws(TLSError) in
             try Self.marks(builder)
@@ -134,5 +133,11 @@ package struct CertificateAuthority: Sendable, Equatable {
         if !purposes.isEmpty { try builder.add(NID_ext_key_usage, purposes.joined(separator: ",")) }
         try builder.add(NID_subject_key_identifier, "hash")
         try builder.add(NID_authority_key_identifier, "keyid")
+    }
+}
+
+extension CertificateAuthority: Equatable {
+    package static func == (one: CertificateAuthority, other: CertificateAuthority) -> Bool {
+        one.certificatePEM == other.certificatePEM && one.keyPEM == other.keyPEM
     }
 }

@@ -8,10 +8,22 @@ final class CertificateBuilder {
         let organizations: [String]
     }
 
+    /// What is certified.
+    enum Key {
+        /// A whole key, which is taken over.
+        case pair(OpaquePointer)
+        /// A point on P-256, uncompressed: the public half of somebody's key.
+        case point([UInt8])
+    }
+
     /// The authority that signs, parsed.
-    final class Issuer {
-        let certificate: OpaquePointer
-        let key: OpaquePointer
+    ///
+    /// Any thread may sign with it.
+    final class Issuer: Sendable {
+        // OpenSSL locks what it works out later of these two, and nothing here changes them after `init`.
+        nonisolated(unsafe) let certificate: OpaquePointer
+        // As the certificate.
+        nonisolated(unsafe) let key: OpaquePointer
 
         init(certificatePEM: [UInt8], keyPEM: [UInt8]) throws(TLSError) {
             let certificates = try PEM.certificates(certificatePEM, what: "the authority's certificate")
@@ -40,11 +52,12 @@ final class CertificateBuilder {
     }
 
     private let certificate: OpaquePointer
-    private let key: OpaquePointer
+    /// The whole key, where there is one.
+    private let key: OpaquePointer?
     private let issuer: Issuer?
 
-    /// Takes `key` over.
-    private init(key: OpaquePointer, issuer: Issuer?) throws(TLSError) {
+    /// Takes a whole key over.
+    private init(key: OpaquePointer?, issuer: Issuer?) throws(TLSError) {
         guard let certificate = X509_new() else {
             EVP_PKEY_free(key)
             throw .library(detail: "out of memory")
@@ -67,25 +80,38 @@ final class CertificateBuilder {
         extensions: (CertificateBuilder) throws(TLSError) -> Void
     ) throws(TLSError) -> (certificatePEM: [UInt8], keyPEM: [UInt8]) {
         let key = try PrivateKey()
-        let certificate = try build(subject, validity, key: key.pointer(), issuer: issuer, extensions: extensions)
+        let certificate = try build(
+            subject,
+            validity,
+            key: .pair(key.pointer()),
+            issuer: issuer,
+            extensions: extensions
+        )
         return (certificate, key.pem)
     }
 
-    /// Makes a certificate for `key`, which it takes over: the issuer signs or, without one, the key itself.
+    /// Makes a certificate for `key`: the issuer signs or, without one, the key itself.
     static func build(
         _ subject: Subject,
         _ validity: CertificateValidity,
-        key: OpaquePointer,
+        key: Key,
         issuer: Issuer?,
         extensions: (CertificateBuilder) throws(TLSError) -> Void
     ) throws(TLSError) -> [UInt8] {
         ErrorQueue.clear()
-        let builder = try CertificateBuilder(key: key, issuer: issuer)
+        let builder: CertificateBuilder
+        switch key {
+        case .pair(let pair):
+            builder = try CertificateBuilder(key: pair, issuer: issuer)
+            X509_set_pubkey(builder.certificate, pair)
+        case .point(let point):
+            builder = try CertificateBuilder(key: nil, issuer: issuer)
+            try builder.setPoint(point)
+        }
         try builder.setSubject(subject)
         try builder.setSerial()
         let certificate = builder.certificate
         X509_set_version(certificate, 2)
-        X509_set_pubkey(certificate, builder.key)
         let (days, seconds) = validity.seconds.quotientAndRemainder(dividingBy: 86_400)
         guard X509_time_adj_ex(X509_getm_notBefore(certificate), 0, validity.from, nil) != nil,
             X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(clamping: days), validity.from + seconds, nil)
@@ -148,6 +174,27 @@ final class CertificateBuilder {
         guard let name = GENERAL_NAME_new() else { throw .library(detail: "out of memory") }
         GENERAL_NAME_set0_value(name, kind, value)
         _ = tp_names_push(names, name)
+    }
+
+    /// Writes the key as it stands in the certificate: by way of OpenSSL's own keys it would be coded and read three times.
+    private func setPoint(_ point: [UInt8]) throws(TLSError) {
+        guard let copy = CRYPTO_malloc(point.count, "", 0) else { throw .library(detail: "out of memory") }
+        point.withUnsafeBytes { copy.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count) }
+        let bytes = copy.assumingMemoryBound(to: UInt8.self)
+        let curve = OBJ_nid2obj(NID_X9_62_prime256v1)
+        guard
+            X509_PUBKEY_set0_param(
+                X509_get_X509_PUBKEY(self.certificate),
+                OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+                V_ASN1_OBJECT,
+                UnsafeMutableRawPointer(curve),
+                bytes,
+                Int32(point.count)
+            ) == 1
+        else {
+            CRYPTO_free(copy, "", 0)
+            throw .library(detail: ErrorQueue.takeText())
+        }
     }
 
     private func setSubject(_ subject: Subject) throws(TLSError) {

@@ -98,8 +98,10 @@ package final class TLSContext: Sendable {
         _ = self.protocols.initialize(from: wire)
         _ = tp_SSL_CTX_set_min_version(pointer, minimum.code)
         tp_SSL_CTX_set_options(pointer)
-        // An idle session gives its 32 KiB of record buffers back.
-        _ = tp_SSL_CTX_set_mode(pointer, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+        // An idle session gives its 32 KiB of record buffers back. What is shown is what the identity holds: by default
+        // OpenSSL looks for more of the chain among those whom it trusts, with each handshake anew.
+        let mode = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN
+        _ = tp_SSL_CTX_set_mode(pointer, Int(mode))
         // AES-128 first: a fifth cheaper than AES-256 on bulk, and as good here.
         _ = SSL_CTX_set_ciphersuites(
             pointer,
