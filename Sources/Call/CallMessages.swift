@@ -37,6 +37,9 @@ package struct CallMessages<Element: WireMessage>: AsyncSequence, Sendable {
         try await Self.next(handle)
     }
 
+    /// Gives the call up, from any thread: nothing more comes, and the peer is told.
+    package func cancel() { handle.exchange.cancel() }
+
     private static func next(_ handle: CallHandle) async throws(CallStatus) -> Element? {
         switch await handle.exchange.next() {
         case .message(let bytes):

@@ -7,6 +7,6 @@ package struct JoinedSession: Sendable {
     ///
     /// It ends when the session is over or when the receiver is too slow.
     package let outbound: Outbox
-    /// Ends when the link is to be given up at once, whatever is still to be sent.
-    package let ended: AsyncStream<Never>
+    /// Comes when the link is to be given up at once, whatever is still to be sent.
+    package let end: SessionEnd
 }

@@ -12,11 +12,11 @@ package import Message
 package actor TrafficManager {
     struct Outbound {
         let box: Outbox
-        let ended: AsyncStream<Never>.Continuation
+        let end: SessionEnd
 
         func finish() {
             box.finish()
-            ended.finish()
+            end.come()
         }
     }
 
@@ -99,9 +99,9 @@ package actor TrafficManager {
         // What was asked on the former link has nobody who waits for it.
         if entry.resumed { giveUpRequests(of: session.id) }
         let box = Outbox()
-        let (ended, endedContinuation) = AsyncStream.makeStream(of: Never.self)
+        let end = SessionEnd()
         outbound[session.id]?.finish()
-        outbound[session.id] = Outbound(box: box, ended: endedContinuation)
+        outbound[session.id] = Outbound(box: box, end: end)
         var welcome = Welcome(
             sessionID: session.id,
             secret: session.secret,
@@ -121,7 +121,7 @@ package actor TrafficManager {
         } else if let client = hello.client {
             tellAll(client.attachments, entry)
         }
-        return JoinedSession(id: session.id, generation: session.generation, outbound: box, ended: ended)
+        return JoinedSession(id: session.id, generation: session.generation, outbound: box, end: end)
     }
 
     /// Brings a workstation and the manager to the same view of its attachments.
@@ -394,8 +394,10 @@ package actor TrafficManager {
     }
 
     private static func randomBytes(_ count: Int) -> [UInt8] {
+        // Each word is a call of the kernel.
         var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let words = (0..<(count + 7) / 8).map { _ in generator.next() }
+        return (0..<count).map { UInt8(truncatingIfNeeded: words[$0 / 8] >> ($0 % 8 * 8)) }
     }
 
     /// A new attachment's id.

@@ -302,6 +302,6 @@ import Testing
             try await quick.until { $0.domain == "d\(number)" }
         }
         #expect(await manager.figures.cutOff == 1)
-        for await _ in slow.ended {}
+        await withCheckedContinuation { over in slow.end.whenOver { over.resume() } }
     }
 }

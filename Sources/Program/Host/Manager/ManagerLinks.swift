@@ -1,4 +1,5 @@
 import HTTP2
+import NIOCore
 
 /// Which link belongs to which session.
 ///
@@ -13,10 +14,13 @@ final class ManagerLinks {
     private var owners: [ObjectIdentifier: Owner] = [:]
     /// The newest last: an older one serves again when it fails.
     private var reverse: [String: [Link]] = [:]
+    /// The session of each reverse link.
+    private var leads: [ObjectIdentifier: String] = [:]
     private var open: [ObjectIdentifier: Link] = [:]
     /// Links on which an agent has had its session.
     private var agents: Set<ObjectIdentifier> = []
     private var lastSequence: UInt64 = 0
+    private var lastComplaint: NIODeadline?
 
     /// Every link there is.
     var all: [Link] { Array(open.values) }
@@ -25,19 +29,24 @@ final class ManagerLinks {
         open[ObjectIdentifier(link)] = link
     }
 
-    /// Returns the sessions that it was the only reverse link of.
-    func closed(_ link: Link) -> [String] {
+    /// Returns the session that it was the only reverse link of.
+    func closed(_ link: Link) -> String? {
         if open.removeValue(forKey: ObjectIdentifier(link)) != nil, agents.remove(ObjectIdentifier(link)) == nil {
             closedBytes = (closedBytes.in + link.bytesIn, closedBytes.out + link.bytesOut)
         }
         owners[ObjectIdentifier(link)] = nil
-        var ended: [String] = []
-        for (session, links) in reverse where links.contains(where: { $0 === link }) {
-            let rest = links.filter { $0 !== link }
-            reverse[session] = rest.isEmpty ? nil : rest
-            if rest.isEmpty { ended.append(session) }
-        }
-        return ended
+        guard let session = leads.removeValue(forKey: ObjectIdentifier(link)) else { return nil }
+        reverse[session]?.removeAll { $0 === link }
+        guard reverse[session]?.isEmpty == true else { return nil }
+        reverse[session] = nil
+        return session
+    }
+
+    /// Whether it is a minute since the last time that this was so.
+    func mayComplain(at now: NIODeadline) -> Bool {
+        if let last = lastComplaint, now < last + .seconds(60) { return false }
+        lastComplaint = now
+        return true
     }
 
     /// A number for a change of a reverse link, higher than all before.
@@ -65,6 +74,7 @@ final class ManagerLinks {
     /// False when it is closed already.
     func setReverse(_ link: Link, for session: String) -> Bool {
         guard open[ObjectIdentifier(link)] != nil else { return false }
+        leads[ObjectIdentifier(link)] = session
         reverse[session, default: []].append(link)
         return true
     }
@@ -79,16 +89,12 @@ final class ManagerLinks {
 
     /// Every link, in the order in which they came.
     var rows: [Row] {
-        let reverse = Dictionary(
-            reverse.flatMap { session, links in links.map { (ObjectIdentifier($0), session) } },
-            uniquingKeysWith: { $1 }
-        )
-        return open.values.sorted { $0.number < $1.number }.map { link in
+        open.values.sorted { $0.number < $1.number }.map { link in
             let owner = owners[ObjectIdentifier(link)]
             return Row(
                 link: link,
-                session: owner?.session ?? reverse[ObjectIdentifier(link)] ?? "",
-                isReverse: owner == nil && reverse[ObjectIdentifier(link)] != nil,
+                session: owner?.session ?? leads[ObjectIdentifier(link)] ?? "",
+                isReverse: owner == nil && leads[ObjectIdentifier(link)] != nil,
                 isClient: !agents.contains(ObjectIdentifier(link))
             )
         }

@@ -82,7 +82,15 @@ package final class ManagerServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { [self] channel in
-                let configuration = LinkConfiguration { [self] link in started(link, router) }
+                do throws(DescriptorReserve.Exhausted) {
+                    try DescriptorReserve.check(channel)
+                } catch {
+                    refused(error)
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+                var configuration = LinkConfiguration { [self] link in started(link, router) }
+                // A little later than the diallers, whose probes are then enough for both sides.
+                configuration.keepaliveIdle = .seconds(20)
                 let link = Link.acceptTLS(on: channel, context: credentials.context, configuration: configuration)
                 let peer = channel.remoteAddress?.description ?? "?"
                 link.whenFailure { [self] error in
@@ -116,13 +124,19 @@ package final class ManagerServer: Sendable {
 
     // MARK: links
 
+    /// A connection found no descriptor left; said once in a while, as those who are refused come again.
+    private func refused(_ error: DescriptorReserve.Exhausted) {
+        guard links.value.mayComplain(at: .now()) else { return }
+        logger.error("connections refused", metadata: ["reason": "\(error)"])
+    }
+
     private func started(_ link: Link, _ router: CallRouter) {
         let table = links.value
         table.opened(link)
         link.onClose = { [weak link, logger, manager] reason in
             guard let link else { return }
             logger.debug("link closed", metadata: ["reason": "\(reason)"])
-            for session in table.closed(link) {
+            if let session = table.closed(link) {
                 let sequence = table.nextSequence()
                 Task { await manager.reverseLink(of: session, isUp: false, sequence: sequence) }
             }
@@ -295,17 +309,27 @@ package final class ManagerServer: Sendable {
         } catch {
             throw CallStatus(error)
         }
-        let expiry = SessionExpiry()
         do throws(ManagerFailure) {
             issued = try participant.certificate(session: joined.id, principal, publicKey: hello.publicKey)
         } catch {
             await manager.linkLost(joined)
             throw CallStatus(error)
         }
-        if issued != nil { expiry.move(to: .seconds(credentials.lifetime)) }
         let owner = ManagerLinks.Owner(session: joined.id, isClient: hello.kind == .client)
         _ = try? await eventLoop.submit { [self] in links.value.bind(link, to: owner) }.get()
-        let (renewals, renew) = AsyncStream.makeStream(of: RenewRequest.self, bufferingPolicy: .bufferingNewest(1))
+        let expiry = SessionExpiry(eventLoop) {
+            Task {
+                // What ends the call may overtake its status.
+                let words = "the session's certificate has expired and was not renewed"
+                let code = ManagerFailure.Code.unauthenticated.rawValue
+                try? await writer.send(.renewal(Renewal(code: code, message: words)))
+                requests.cancel()
+            }
+        }
+        defer { expiry.stop() }
+        if issued != nil { expiry.move(to: .seconds(credentials.lifetime)) }
+        joined.end.whenOver { requests.cancel() }
+        // Of tasks there are as few as can be: a manager has many thousand sessions, and most of them do nothing.
         await withTaskGroup(of: Void.self) { [issued] group in
             group.addTask {
                 for await message in joined.outbound {
@@ -314,36 +338,30 @@ package final class ManagerServer: Sendable {
                         welcome.certificate = issued
                         message = .welcome(welcome)
                     }
-                    do { try await writer.send(message) } catch { return }
+                    do { try await writer.send(message) } catch { break }
                 }
+                requests.cancel()
             }
-            group.addTask { [manager] in
-                while let message = try? await requests.next() {
-                    if case .renew(let request) = message {
-                        renew.yield(request)
-                    } else {
-                        await manager.take(message, from: joined)
+            var renew: AsyncStream<RenewRequest>.Continuation?
+            while let message = try? await requests.next() {
+                guard case .renew(let request) = message else {
+                    await manager.take(message, from: joined)
+                    continue
+                }
+                if renew == nil {
+                    let made = AsyncStream.makeStream(of: RenewRequest.self, bufferingPolicy: .bufferingNewest(1))
+                    renew = made.continuation
+                    // The judge may be slow; meanwhile the session goes on.
+                    group.addTask { [judge] in
+                        for await request in made.stream {
+                            let answer = await participant.renew(request, judge, session: joined.id, as: principal)
+                            if answer.certificate != nil { expiry.move(to: .seconds(self.credentials.lifetime)) }
+                            do { try await writer.send(.renewal(answer)) } catch { return }
+                        }
                     }
                 }
+                renew?.yield(request)
             }
-            group.addTask {
-                for await _ in joined.ended {}
-            }
-            group.addTask { [judge] in
-                for await request in renewals {
-                    let answer = await participant.renew(request, judge, session: joined.id, as: principal)
-                    if answer.certificate != nil { expiry.move(to: .seconds(self.credentials.lifetime)) }
-                    do { try await writer.send(.renewal(answer)) } catch { return }
-                }
-            }
-            group.addTask {
-                await expiry.passed()
-                // What ends the call may overtake its status.
-                let words = "the session's certificate has expired and was not renewed"
-                let code = ManagerFailure.Code.unauthenticated.rawValue
-                if expiry.isOver { try? await writer.send(.renewal(Renewal(code: code, message: words))) }
-            }
-            await group.next()
             group.cancelAll()
         }
         let moved = await manager.isElsewhere(joined)
