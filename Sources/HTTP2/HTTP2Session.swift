@@ -54,10 +54,11 @@ final class HTTP2Session {
         )
         let me = Unmanaged.passUnretained(self).toOpaque()
         let callbacks = SessionCallbacks.shared
+        var memory = FrameMemory.functions
         let result =
             isServer
-            ? nghttp2_session_server_new2(&self.session, callbacks, me, options)
-            : nghttp2_session_client_new2(&self.session, callbacks, me, options)
+            ? nghttp2_session_server_new3(&self.session, callbacks, me, options, &memory)
+            : nghttp2_session_client_new3(&self.session, callbacks, me, options, &memory)
         guard result == 0 else { throw .library(detail: Self.text(result)) }
         var settings: [(Int, Int)] = [
             (Int(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), isServer ? configuration.maximumStreams : 0),
@@ -136,6 +137,8 @@ final class HTTP2Session {
         self.cuts.removeAll(keepingCapacity: true)
         let end = self.staging.writerIndex
         if end > start, let tail = self.staging.getSlice(at: start, length: end - start) { emit(tail) }
+        // A quiet link keeps what its heartbeats need, and no more.
+        if self.staging.capacity > 1024 { self.staging = ByteBuffer() }
         return self.produced
     }
 

@@ -121,7 +121,7 @@ extension Link {
         try? options.setOption(
             .recvAllocator,
             // A channel keeps its buffer: a link that carries a few messages only stays small.
-            value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 4 << 10, maximum: 256 << 10)
+            value: AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 256 << 10)
         )
     }
 }

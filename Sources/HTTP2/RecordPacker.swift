@@ -6,6 +6,8 @@ struct RecordPacker {
     private static let record = 16_384
     /// Records sealed in one go; with their overhead they just fit into one 256 KiB buffer.
     private static let run = 15 * record
+    /// The largest buffer that is kept for the next small piece.
+    private static let kept = 1024
 
     private let allocator: ByteBufferAllocator
     /// Less than one record of plaintext, waiting for more.
@@ -59,7 +61,8 @@ struct RecordPacker {
     private mutating func sealPartial(_ session: TLSSession, _ emit: (ByteBuffer) -> Void) throws(TLSError) {
         let plaintext = self.partial
         try self.seal(plaintext, session, emit)
-        self.partial.clear()
+        // A quiet link keeps what its heartbeats need, and no more.
+        if self.partial.capacity > Self.kept { self.partial = ByteBuffer() } else { self.partial.clear() }
     }
 
     private mutating func seal(
