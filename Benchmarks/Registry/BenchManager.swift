@@ -8,21 +8,18 @@ import TLS
 /// The real manager's server and registry, with a cluster in memory in place of Kubernetes.
 enum BenchManager {
     static func run(_ place: Place) async throws {
-        let logger = Logger(label: "manager") { _ in
-            var handler = StreamLogHandler.standardError(label: "manager")
-            handler.logLevel = .warning
-            return handler
-        }
+        LoggingSystem.bootstrap { StoredLogHandler(label: $0, store: .shared) }
+        let logger = Logger(label: "manager")
         let manager = TrafficManager(
             cluster: EvenCluster(),
-            judge: OpenJudge(),
+            judge: BenchJudge(),
             version: "bench",
             timeouts: ManagerTimeouts(agentArrival: .seconds(120), confirmation: .seconds(60)),
             logger: logger
         )
         let server = try await ManagerServer.make(
             manager: manager,
-            judge: OpenJudge(),
+            judge: BenchJudge(),
             credentials: try ManagerCredentials(
                 authority: ManagerAuthority(authority: place.authority),
                 names: [Place.serverName],

@@ -15,7 +15,8 @@ actor Crowd {
     private let place: Place
     private let board = Board()
     private let loops: [any EventLoop]
-    private let agentContext: TLSContext
+    private let identity: AgentIdentity
+    private let workstationContext: TLSContext
     private var agents = 0
     private var workstations: [SimulatedWorkstation] = []
     private var pods = 1
@@ -25,7 +26,8 @@ actor Crowd {
     init(_ place: Place) throws {
         self.place = place
         loops = (0..<2).map { _ in MultiThreadedEventLoopGroup.singleton.next() }
-        agentContext = try place.client(Link.forward)
+        identity = try AgentIdentity(place)
+        workstationContext = try place.client(Link.forward)
     }
 
     func run() async throws {
@@ -57,7 +59,7 @@ actor Crowd {
             for number in agents..<next {
                 let agent = SimulatedAgent(
                     place: place,
-                    context: agentContext,
+                    identity: identity,
                     eventLoop: loops[number % loops.count],
                     board: board,
                     workload: number / pods,
@@ -96,7 +98,7 @@ actor Crowd {
     private func workstation(_ name: String, _ workload: Int, isCounted: Bool = true) -> SimulatedWorkstation {
         SimulatedWorkstation(
             place,
-            agentContext,
+            workstationContext,
             loops[workload % loops.count],
             board,
             name: name,

@@ -1,4 +1,6 @@
 import Glibc
+import Host
+import Kernel
 
 /// The two sides of the benchmark of the registry: `bench-registry manager|crowd DIRECTORY PORT`.
 ///
@@ -13,10 +15,13 @@ struct Main {
             guard words.count == 3, let port = Int(words[2]) else {
                 throw Trouble("usage: bench-registry manager|crowd DIRECTORY PORT")
             }
-            try raiseDescriptorLimit()
+            DescriptorLimit.prepare()
             let place = try Place(directory: words[1], port: port)
             switch words[0] {
-            case "manager": try await BenchManager.run(place)
+            case "manager":
+                // As the real one does.
+                ProgramStart.prepare()
+                try await BenchManager.run(place)
             case "crowd": try await Crowd(place).run()
             default: throw Trouble("no such side: \(words[0])")
             }
@@ -31,17 +36,6 @@ struct Main {
     static func say(_ line: String) {
         let text = Array((line + "\n").utf8)
         _ = write(1, text, text.count)
-    }
-
-    /// One descriptor is needed for each link; root may have as many as the kernel gives.
-    private static func raiseDescriptorLimit() throws {
-        var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
-        if setrlimit(__rlimit_resource_t(UInt32(7)), &limit) == 0 { return }
-        guard getrlimit(__rlimit_resource_t(UInt32(7)), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        guard setrlimit(__rlimit_resource_t(UInt32(7)), &limit) == 0 else {
-            throw Trouble("the limit of descriptors cannot be raised")
-        }
     }
 }
 

@@ -38,7 +38,7 @@ enum Participant {
 /// A simulated agent: confirms what it is told.
 struct SimulatedAgent: Sendable {
     let place: Place
-    let context: TLSContext
+    let identity: AgentIdentity
     let eventLoop: any EventLoop
     let board: Board
     let workload: Int
@@ -48,7 +48,7 @@ struct SimulatedAgent: Sendable {
     func run() async {
         var former: Welcome?
         await Participant.keep { welcomed in
-            let link = try await Participant.dial(place, context, eventLoop)
+            let link = try await Participant.dial(place, identity.settings, eventLoop)
             defer { eventLoop.execute { link.close() } }
             let (requests, responses) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
             let hello = Hello(
@@ -56,7 +56,8 @@ struct SimulatedAgent: Sendable {
                 sessionID: former?.sessionID ?? "",
                 version: "bench",
                 agent: description,
-                secret: former?.secret ?? []
+                secret: former?.secret ?? [],
+                publicKey: identity.publicKey
             )
             try await requests.send(.hello(hello))
             let beating = Task {
@@ -70,6 +71,8 @@ struct SimulatedAgent: Sendable {
                 switch message {
                 case .welcome(let welcome):
                     former = welcome
+                    guard let certificate = welcome.certificate else { throw Trouble("no certificate") }
+                    try identity.take(certificate)
                     welcomed()
                     board.count(.agents)
                 case .attachmentChange(let change):
