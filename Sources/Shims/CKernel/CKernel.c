@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -110,5 +112,25 @@ int ck_ioctl_value(int descriptor, unsigned long request, unsigned long value) {
 
 int ck_ioctl_pointer(int descriptor, unsigned long request, void *pointer) {
     return ioctl(descriptor, request, pointer);
+}
+
+static int release_segments(struct dl_phdr_info *program, size_t size, void *total) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < program->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &program->dlpi_phdr[index];
+        // What may be written to is not in the file any more.
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        size_t start = (program->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        size_t end = (program->dlpi_addr + segment->p_vaddr + segment->p_memsz) & ~(page - 1);
+        if (end > start && madvise((void *)start, end - start, MADV_DONTNEED) == 0) *(size_t *)total += end - start;
+    }
+    // The first is the program; the libraries are others' too.
+    return 1;
+}
+
+size_t ck_release_program(void) {
+    size_t total = 0;
+    dl_iterate_phdr(release_segments, &total);
+    return total;
 }
 #endif

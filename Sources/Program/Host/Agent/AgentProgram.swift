@@ -39,6 +39,7 @@ package enum AgentProgram {
     }
 
     private static func run(_ environment: [String: String], logger: Logger) async throws {
+        DescriptorLimit.prepare()
         func required(_ name: String) throws -> String {
             guard let value = environment[name], !value.isEmpty else {
                 throw Problem(description: "\(name) is not set")
@@ -123,6 +124,7 @@ package enum AgentProgram {
         let (told, synchronised) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await link.run(agent) { synchronised.finish() } }
+            group.addTask { await IdlePages(agent: agent, link: link).run() }
             group.addTask {
                 await Termination.signalled()
                 logger.info("draining")

@@ -32,4 +32,9 @@ int ck_fork(void);
 int ck_parent_death_signal(int signal);
 int ck_ioctl_value(int descriptor, unsigned long request, unsigned long value);
 int ck_ioctl_pointer(int descriptor, unsigned long request, void *pointer);
+
+// dl_iterate_phdr(3) is declared only under _GNU_SOURCE. Unmaps what the program itself has of code and constants until it is used
+// again, and returns how many bytes that is.
+size_t ck_release_program(void);
+
 #endif
