@@ -105,12 +105,16 @@ final class SimulatedWorkstation: Sendable {
     private func take(_ message: ManagerMessage) {
         switch message {
         case .attachmentChange(let change):
-            let (isNew, id) = state.withLock { state in
+            let (isNew, isLost, id) = state.withLock { state in
                 let wasActive = state.held?.state == .active && state.held?.sessionID == change.attachment.sessionID
-                state.held = change.removed ? nil : change.attachment
-                return (change.attachment.state == .active && !wasActive && !change.removed, change.attachment.id)
+                let id = change.attachment.id
+                // One that goes on under another id is told to be gone, too.
+                let isLost = change.removed && state.held?.id == id
+                if isLost { state.held = nil }
+                if !change.removed { state.held = change.attachment }
+                return (change.attachment.state == .active && !wasActive && !change.removed, isLost, id)
             }
-            if change.removed, isCounted { board.complain("\(name) lost its attachment: \(change.attachment.message)") }
+            if isLost, isCounted { board.complain("\(name) lost its attachment: \(change.attachment.message)") }
             if isNew, isCounted { board.active(workload, id) }
         case .requestResult(let result):
             state.withLock { $0.answers.removeValue(forKey: result.requestID) }?.resume(returning: result)

@@ -115,7 +115,7 @@ extension TrafficManager {
         tellGone(former, failure.message, to: id)
     }
 
-    private func tellGone(_ former: Attachment, _ reason: String, to id: String) {
+    func tellGone(_ former: Attachment, _ reason: String, to id: String) {
         var attachment = former
         attachment.sessionID = id
         attachment.state = .error

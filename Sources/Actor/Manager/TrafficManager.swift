@@ -132,9 +132,16 @@ package actor TrafficManager {
             send(.attachmentChange(AttachmentChange(attachment: attachment)), to: id)
         }
         for change in entry.missed.values { send(.attachmentChange(change), to: id) }
+        let held = machine.held(by: id)
         for attachment in former
         where machine[attachment.id]?.sessionID != id && entry.missed[attachment.id] == nil {
-            restore(attachment, for: id)
+            let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
+            // Restored already, under another id, on a link that broke before the workstation knew.
+            if let successor = held.first(where: { $0.spec.name == name && $0.spec.namespace == namespace }) {
+                tellGone(attachment, "goes on as \(successor.id)", to: id)
+            } else {
+                restore(attachment, for: id)
+            }
         }
     }
 

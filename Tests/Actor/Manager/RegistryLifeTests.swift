@@ -150,6 +150,28 @@ import Testing
         #expect(await manager.attachmentCount == 1)
     }
 
+    @Test("Who brings an old id again, because the link broke before he knew the new one, keeps what he has")
+    func restoredTwice() async throws {
+        let manager = manager()
+        let brought = Message.Attachment(
+            id: "0123456789abcdef",
+            spec: AttachmentSpec(name: "web", kind: .intercept, workload: "web", namespace: "default"),
+            ports: [ResolvedPort(container: "main", containerPort: 8080, protocol: .tcp)],
+            workloadKind: "Deployment"
+        )
+        // The welcome does not arrive: the next hello makes another session, and the first one is its orphan.
+        let first = try await client(manager, bringing: [brought])
+        try await first.until { !$0.attachments.isEmpty }
+        await first.lose()
+        let second = try await client(manager, bringing: [brought])
+        try await second.until { $0.attachments.values.contains { $0.state == .noAgent } }
+        let id = try #require(await second.attachments.keys.first { $0 != brought.id })
+        let third = try await client(manager, resume: second, bringing: [brought])
+        try await third.until { $0.attachments[id] != nil && $0.removed == ["web"] }
+        #expect(await third.reasons.last == "goes on as \(id)")
+        #expect(await manager.attachmentCount == 1)
+    }
+
     @Test("A link that is displaced by the next one loses nothing, and its end means nothing")
     func displaced() async throws {
         await cluster.add("web", pods: ["p1"], hasAgent: true)
