@@ -38,6 +38,9 @@ install_build_needs() {
 # What running the product on the sandbox needs.
 install_run_needs() {
     install_missing ip=iproute2 nft=nftables curl=curl conntrack=conntrack python3=python3 unshare=util-linux
+    # Volumes: sshfs on the workstation; in the pods, which see this machine's programs, the SFTP server.
+    install_missing sshfs=sshfs /usr/lib/openssh/sftp-server=openssh-sftp-server \
+        "/usr/lib/$(uname -m)-linux-gnu/libnss_wrapper.so=libnss-wrapper"
     find_kubectl
 }
 

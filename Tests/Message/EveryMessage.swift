@@ -28,6 +28,8 @@ let everyMessage: [any WireMessage.Type] = [
     Depart.self,
     RevokeRequest.self,
     RenewRequest.self,
+    VolumeRequest.self,
+    VolumeOrder.self,
     ParticipantMessage.self,
     IssuedCertificate.self,
     Welcome.self,

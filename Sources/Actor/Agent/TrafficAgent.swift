@@ -10,6 +10,8 @@ package actor TrafficAgent {
     private let prober: any WorkstationProber
     private let logger: Logger
     private var routes: AgentRoutes
+    /// The session of each attachment that the manager has told of, with ports here or without.
+    private var holders: [String: String] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -38,6 +40,9 @@ package actor TrafficAgent {
     /// The attachments here, by id.
     package var attachments: Set<String> { Set(routes.attachments.map(\.id)) }
 
+    /// The session that has an attachment here; nil when there is no such attachment.
+    package func holder(of attachmentID: String) -> String? { holders[attachmentID] }
+
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }
 
@@ -49,6 +54,7 @@ package actor TrafficAgent {
         guard case .attachmentChange(let change) = message else { return nil }
         let state = change.removed ? "removed" : "\(change.attachment.state)"
         logger.info("attachment", metadata: ["id": "\(change.attachment.id)", "state": "\(state)"])
+        holders[change.attachment.id] = change.removed ? nil : change.attachment.sessionID
         switch routes.apply(change) {
         case .report(let report): return .agentReport(report)
         case .none: return nil
@@ -87,6 +93,7 @@ package actor TrafficAgent {
     /// The link to the manager is gone.
     package func managerLost() {
         routes.managerLost()
+        holders = [:]
     }
 }
 

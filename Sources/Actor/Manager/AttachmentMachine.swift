@@ -152,6 +152,26 @@ package struct AttachmentMachine: Sendable {
         return RelayPermissions.Row(session: entry.attachment.sessionID, agents: Set(entry.answers.keys))
     }
 
+    /// The agent that serves an attachment's volumes, and the container that they are of unless another is named; nil while
+    /// there is none.
+    ///
+    /// The agent of the pod that the environment is of, or else the first other one.
+    package func volumeServer(of id: String) -> (agent: String, container: String)? {
+        guard let entry = entries[id], entry.engaged, !entry.away else { return nil }
+        let hellos = places[entry.workload]?.agents ?? [:]
+        let active = entry.answers.filter { $0.value == .active }.keys.sorted()
+        let server = active.first { hellos[$0]?.podName == entry.attachment.podName } ?? active.first
+        guard let server, let hello = hellos[server] else { return nil }
+        return (server, Self.container(of: entry.attachment, in: hello)?.name ?? "")
+    }
+
+    /// The container that an attachment's environment and volumes are of.
+    private static func container(of attachment: Attachment, in agent: AgentHello) -> ContainerInfo? {
+        let wanted =
+            attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
+        return agent.containers.first { $0.name == wanted } ?? agent.containers.first
+    }
+
     /// What has changed since the last time.
     package mutating func takeChanges() -> Changes {
         defer { changes = Changes() }
@@ -340,10 +360,11 @@ package struct AttachmentMachine: Sendable {
         {
             attachment.podName = agent.podName
             attachment.podIP = agent.podIP
-            let wanted =
-                attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
-            let container = agent.containers.first { $0.name == wanted } ?? agent.containers.first
+            let container = Self.container(of: attachment, in: agent)
             attachment.environment = (container?.environment ?? [:]).filter { !excluded.contains($0.key) }
+            attachment.mounts = container?.mounts ?? []
+            attachment.localMounts = container?.localMounts ?? []
+            attachment.mountError = container?.mountError ?? ""
         }
         return review(id, attachment)
     }

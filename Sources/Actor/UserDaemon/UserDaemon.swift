@@ -111,7 +111,9 @@ package actor UserDaemon {
         status.pid = pid
         status.state = machine.name
         status.connection = machine.info
+        let mounts = await network.mounts()
         status.attachments = attachments.values.sorted { $0.spec.name < $1.spec.name }
+            .map { $0.mounted(mounts[$0.id]) }
         status.error = lastError
         status.links = links
         status.ways = await network.ways(status.attachments)
@@ -128,7 +130,12 @@ package actor UserDaemon {
     /// The workloads of a namespace; the connection's where none is named.
     package func list(namespace: String) async throws(DaemonFailure) -> [Workload] {
         let (session, info) = try present()
-        return try await session.workloads(namespace: namespace.isEmpty ? info.namespace : namespace)
+        var workloads = try await session.workloads(namespace: namespace.isEmpty ? info.namespace : namespace)
+        let mounts = await network.mounts()
+        for workload in workloads.indices {
+            workloads[workload].attachments = workloads[workload].attachments.map { $0.mounted(mounts[$0.id]) }
+        }
+        return workloads
     }
 
     /// Has the agents of workloads removed.
@@ -142,6 +149,7 @@ package actor UserDaemon {
     /// Makes an attachment and waits until it is active.
     package func intercept(
         _ spec: AttachmentSpec,
+        mount wish: MountWish = MountWish(),
         progress: @escaping ProgressReport
     ) async throws(DaemonFailure) -> Attachment {
         let (session, info) = try present()
@@ -169,7 +177,10 @@ package actor UserDaemon {
             }
             attachments[attachment.id] = attachment
             await network.serve(Array(attachments.values))
-            return attachment
+            if wish.manner != .none, !attachment.mounts.isEmpty {
+                progress("mount", "mounting the volumes")
+            }
+            return attachment.mounted(await network.mount(attachment, wish))
         } catch {
             await network.serve(Array(attachments.values))
             throw error
@@ -348,6 +359,16 @@ package actor UserDaemon {
         info.warnings = network.warnings
         info.take(facts)
         return info
+    }
+}
+
+extension Attachment {
+    /// With what is known of its volumes here; what the manager says of another's is nobody's business.
+    fileprivate func mounted(_ state: MountState?) -> Attachment {
+        var attachment = self
+        attachment.mountPoint = state?.point ?? ""
+        attachment.mountError = state?.error ?? ""
+        return attachment
     }
 }
 

@@ -19,6 +19,10 @@ package protocol WorkstationNetwork: Sendable {
     func serve(_ attachments: [Attachment]) async
     /// Which way the traffic of each attachment takes.
     func ways(_ attachments: [Attachment]) async -> [AttachmentWay]
+    /// Brings an attachment's volumes to the workstation; returns once they are there, or it is clear that they are not.
+    func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState
+    /// Where volumes are at present, by attachment.
+    func mounts() async -> [String: MountState]
     /// The root daemon's state, where one is in use.
     func rootStatus() async -> RootStatus?
     /// Undoes everything.

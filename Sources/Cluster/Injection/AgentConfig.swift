@@ -8,16 +8,25 @@ package struct AgentConfig: Sendable, Hashable {
         package var name: String
         /// The app's variable `X` is the agent's variable `environmentPrefix + X`.
         package var environmentPrefix: String
-        /// The app's mount at `P` is mounted, read-only, at `mountPoint + P` in the agent.
+        /// The app's mount at `P` is mounted at `mountPoint + P` in the agent.
         package var mountPoint: String
-        /// The app's mount paths, as the app sees them.
+        /// The paths of the app's mounts that the agent has, as the app sees them.
         package var mounts: [String]
+        /// Those for which the workstation's own files stand.
+        package var localMounts: [String]
 
-        package init(name: String, environmentPrefix: String, mountPoint: String, mounts: [String]) {
+        package init(
+            name: String,
+            environmentPrefix: String,
+            mountPoint: String,
+            mounts: [String],
+            localMounts: [String] = []
+        ) {
             self.name = name
             self.environmentPrefix = environmentPrefix
             self.mountPoint = mountPoint
             self.mounts = mounts
+            self.localMounts = localMounts
         }
     }
 
@@ -135,6 +144,7 @@ extension AgentConfig {
                         "envPrefix": .string(container.environmentPrefix),
                         "mountPoint": .string(container.mountPoint),
                         "mounts": .array(container.mounts.map { .string($0) }),
+                        "localMounts": .array(container.localMounts.map { .string($0) }),
                     ]
                 }
             ),
@@ -172,7 +182,8 @@ extension AgentConfig {
                     name: try container.text(of: "name"),
                     environmentPrefix: try container.text(of: "envPrefix"),
                     mountPoint: try container.text(of: "mountPoint"),
-                    mounts: container["mounts"]?.stringArray ?? []
+                    mounts: container["mounts"]?.stringArray ?? [],
+                    localMounts: container["localMounts"]?.stringArray ?? []
                 )
             )
         }

@@ -77,7 +77,7 @@ struct AgentContainerBuilder {
         // What the API server refuses in ephemeral containers.
         for field in ["readinessProbe", "resources", "ports"] { container[field] = nil }
         // Without own volumes.
-        var mounts = mirror.mounts.filter { $0["subPath"] == nil && $0["subPathExpr"] == nil }
+        var mounts = mirror.mounts
         if let apiTokenVolume {
             mounts.append([
                 "name": .string(apiTokenVolume), "mountPath": .string(AgentEnvironment.tokenDirectory),

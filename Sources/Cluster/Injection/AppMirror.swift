@@ -11,19 +11,30 @@ struct AppMirror {
     /// Elements of the agent's `volumeMounts`.
     private(set) var mounts: [JSONValue] = []
 
-    init(containers: [AppContainer], pod: JSONValue) {
-        let ignored = Set(InjectionAnnotations.list(InjectionAnnotations.ignoredVolumeMounts, of: pod) ?? [])
+    /// What could not be mirrored.
+    private(set) var warnings: [String] = []
+
+    /// Mirrors the containers of a pod.
+    ///
+    /// - Parameters:
+    ///   - containers: the app's.
+    ///   - pod: its annotations say what becomes of volumes.
+    ///   - settings: what the administrator says of that.
+    ///   - withParts: false where mounts of a part of a volume (`subPath`) are impossible.
+    init(containers: [AppContainer], pod: JSONValue, settings: InjectorSettings, withParts: Bool = true) {
+        let policies = MountPolicies(pod: pod, administrator: settings.mountPolicies, warnings: &warnings)
         for container in containers {
             let prefix = AgentEnvironment.appPrefix(container.index)
             let mountPoint = "\(Injector.mountRoot)/\(container.name)"
             let names = mirrorEnvironment(of: container, prefix: prefix)
-            let paths = mirrorMounts(of: container, at: mountPoint, ignored, prefix: prefix, names)
+            let paths = mirrorMounts(of: container, at: mountPoint, policies, withParts, prefix: prefix, names)
             self.containers.append(
                 AgentConfig.Container(
                     name: container.name,
                     environmentPrefix: prefix,
                     mountPoint: mountPoint,
-                    mounts: paths
+                    mounts: paths.served,
+                    localMounts: paths.local
                 )
             )
         }
@@ -70,31 +81,41 @@ struct AppMirror {
         return names
     }
 
-    /// Copies the mounts, read-only; returns the app's paths.
+    /// Copies the mounts that are to be served; returns the app's paths.
     private mutating func mirrorMounts(
         of container: AppContainer,
         at mountPoint: String,
-        _ ignored: Set<String>,
+        _ policies: MountPolicies,
+        _ withParts: Bool,
         prefix: String,
         _ names: Set<String>
-    ) -> [String] {
+    ) -> (served: [String], local: [String]) {
         let fromSources = !(container.json["envFrom"]?.array ?? []).isEmpty
-        var paths: [String] = []
+        var paths: (served: [String], local: [String]) = ([], [])
         for mount in container.json["volumeMounts"]?.array ?? [] {
-            guard let volume = mount["name"]?.string, let path = mount["mountPath"]?.string, !path.isEmpty,
-                !ignored.contains(volume), !ignored.contains(path)
-            else { continue }
+            guard let volume = mount["name"]?.string, let path = mount["mountPath"]?.string, !path.isEmpty else {
+                continue
+            }
             let absolute = path.hasPrefix("/") ? path : "/" + path
-            var copy: JSONValue = [
-                "name": .string(volume), "mountPath": .string(mountPoint + absolute), "readOnly": true,
-            ]
+            let policy = policies.policy(volume: volume, path: absolute)
+            if policy == .local { paths.local.append(absolute) }
+            guard policy == .remote || policy == .remoteReadOnly else { continue }
+            guard withParts || mount["subPath"] == nil && mount["subPathExpr"] == nil else {
+                warnings.append(
+                    "the mount \(absolute) of container \(container.name) is a part of a volume (subPath), which an "
+                        + "ephemeral container cannot have: it is not served"
+                )
+                continue
+            }
+            var copy: JSONValue = ["name": .string(volume), "mountPath": .string(mountPoint + absolute)]
+            if policy == .remoteReadOnly || mount["readOnly"]?.bool == true { copy["readOnly"] = true }
             copy["subPath"] = mount["subPath"]
             if let expression = mount["subPathExpr"]?.string {
                 let renamed = Self.renaming(names, fromSources: fromSources, prefix: prefix)
                 copy["subPathExpr"] = .string(EnvironmentReferences.rewrite(expression, renamed))
             }
             mounts.append(copy)
-            paths.append(absolute)
+            paths.served.append(absolute)
         }
         return paths
     }

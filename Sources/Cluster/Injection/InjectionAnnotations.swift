@@ -8,8 +8,10 @@ package enum InjectionAnnotations {
     package static let servicePorts = "telepresence.io/inject-service-ports"
     /// Container ports to take over although no service leads to them, by name or number, separated by commas.
     package static let containerPorts = "telepresence.io/inject-container-ports"
-    /// Volumes whose mounts the agent does not mirror, separated by commas.
+    /// Volumes, or paths, whose mounts the agent does not get, separated by commas.
     package static let ignoredVolumeMounts = "telepresence.io/inject-ignore-volume-mounts"
+    /// What becomes of volumes: a JSON object of policies by volume or path.
+    package static let mountPolicies = "telepresence.io/mount-policies"
     /// Set on a pod that got an agent: the agent's image.
     package static let injected = "telepresence.io/traffic-agent-image"
     /// Label on a pod that got an agent: its workload's name.

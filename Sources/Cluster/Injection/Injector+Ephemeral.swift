@@ -53,9 +53,9 @@ extension Injector {
             let name = containers[target.container].name
             agentPorts.append(AgentConfig.Port(target, of: name, agentPort: agentPort, redirected: true))
         }
-        let mirror = AppMirror(containers: containers, pod: pod)
+        let mirror = AppMirror(containers: containers, pod: pod, settings: settings, withParts: false)
         let config = self.config(request, mirror, agentPorts)
         let container = builder.ephemeral(config: config, redirects: redirects, mirror: mirror)
-        return .container(container, config: config, warnings: finder.warnings)
+        return .container(container, config: config, warnings: finder.warnings + mirror.warnings)
     }
 }

@@ -104,7 +104,8 @@ package struct Injector: Sendable {
             )
         }
 
-        let mirror = AppMirror(containers: containers, pod: pod)
+        let mirror = AppMirror(containers: containers, pod: pod, settings: settings)
+        warnings += mirror.warnings
         var config = self.config(request, mirror, agentPorts)
         config.replacedContainers = replaced
         let builder = AgentContainerBuilder(settings: settings, pod: pod)

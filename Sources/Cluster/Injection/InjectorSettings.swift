@@ -19,6 +19,8 @@ package struct InjectorSettings: Sendable, Hashable {
     package var firstAgentPort: Int
     /// The number that the ports count up from by which probes pass an agent by.
     package var firstProbePort: Int
+    /// What becomes of volumes of pods that say nothing themselves.
+    package var mountPolicies: MountPolicies.Rules
 
     package init(
         agentImage: String,
@@ -30,7 +32,8 @@ package struct InjectorSettings: Sendable, Hashable {
         agentUser: Int64? = 7439,
         nativeSidecars: NativeSidecars = .none,
         firstAgentPort: Int = 9900,
-        firstProbePort: Int = 10900
+        firstProbePort: Int = 10900,
+        mountPolicies: MountPolicies.Rules = [:]
     ) {
         self.agentImage = agentImage
         self.imagePullPolicy = imagePullPolicy
@@ -42,5 +45,6 @@ package struct InjectorSettings: Sendable, Hashable {
         self.nativeSidecars = nativeSidecars
         self.firstAgentPort = firstAgentPort
         self.firstProbePort = firstProbePort
+        self.mountPolicies = mountPolicies
     }
 }

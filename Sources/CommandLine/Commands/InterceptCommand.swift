@@ -21,6 +21,8 @@ package struct InterceptCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
+    @OptionGroup(title: "Volumes") var volumes: MountOptions
+
     @Argument(parsing: .postTerminator, help: "A command that answers the requests.")
     var command: [String] = []
 
@@ -28,7 +30,7 @@ package struct InterceptCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, command: command)
+            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
                 .run(terminal, try traffic.specification(name, .intercept))
         }
     }

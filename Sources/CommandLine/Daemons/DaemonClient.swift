@@ -83,10 +83,16 @@ package struct DaemonClient: Sendable {
     /// Makes an attachment, of whatever kind.
     func attach(
         _ spec: AttachmentSpec,
+        mount: MountArgument = .none,
         progress: @escaping @Sendable (String) -> Void
     ) async throws -> Attachment {
         var request = InterceptRequest()
         request.spec = spec
+        if case .fuse(let path, let readOnly) = mount {
+            request.mount = "fuse"
+            request.mountPoint = path
+            request.mountReadOnly = readOnly
+        }
         let sent = request
         return try await translating {
             for try await event in try await client.serverStream(UserDaemonCalls.intercept, sent, timeout: nil) {

@@ -38,6 +38,13 @@ package struct AttachmentOutput: Encodable, Equatable {
     /// Why it is not direct everywhere.
     var trafficReason: String?
 
+    /// Where the volumes are; nil when they are not mounted.
+    var mountPoint: String?
+    /// Why they are not, though they should be.
+    var mountError: String?
+    /// The container's paths below the mount point.
+    var mounts: [String]?
+
     package init(_ attachment: Attachment, way: AttachmentWay? = nil) {
         id = attachment.id
         traffic = way?.way
@@ -55,6 +62,8 @@ package struct AttachmentOutput: Encodable, Equatable {
         podName = attachment.podName
         podIp = attachment.podIP
         if attachment.spec.kind == .wiretap { (copied, dropped) = (attachment.copied, attachment.dropped) }
+        if !attachment.mountPoint.isEmpty { (mountPoint, mounts) = (attachment.mountPoint, attachment.mounts) }
+        if !attachment.mountError.isEmpty { mountError = attachment.mountError }
         ports = attachment.ports.map {
             Port(
                 container: $0.container,
@@ -83,6 +92,8 @@ package struct AttachmentOutput: Encodable, Equatable {
                 + " -> \(port.localAddress):\(port.localPort)"
             lines.append(Self.line(verb, way))
         }
+        if let mountPoint { lines.append(Self.line("Volume Mount Point", mountPoint)) }
+        if let mountError { lines.append(Self.line("Volume Mount Error", mountError)) }
         if let tally { lines.append(Self.line("Copied", tally)) }
         if let traffic {
             let way = ["manager": "through the manager", "mixed": "partly direct"][traffic] ?? traffic
@@ -104,7 +115,7 @@ package struct AttachmentOutput: Encodable, Equatable {
     }
 
     private static func line(_ name: String, _ value: String) -> String {
-        "   \(name.padding(toLength: 14, withPad: " ", startingAt: 0)): \(value)"
+        "   \(name.padding(toLength: max(14, name.count), withPad: " ", startingAt: 0)): \(value)"
     }
 
     /// What has been done to the workload.

@@ -22,6 +22,8 @@ package enum ManagerMessage: WireMessage {
     case dialBack(DialBack)
     /// Agents: log more or less for some time.
     case logLevel(LogLevelRequest)
+    /// Agents: serve volumes to a workstation.
+    case volumeOrder(VolumeOrder)
 
     package static let table = MessageTable(
         "ManagerMessage",
@@ -36,6 +38,7 @@ package enum ManagerMessage: WireMessage {
             FieldRow(7, "renewal", .message("Renewal")),
             FieldRow(20, "dial_back", .message("DialBack")),
             FieldRow(21, "log_level", .message("LogLevelRequest")),
+            FieldRow(30, "volume_order", .message("VolumeOrder")),
         ]
     )
 
@@ -55,6 +58,7 @@ package enum ManagerMessage: WireMessage {
         case .renewal(let value): writer.choice(7, value)
         case .dialBack(let value): writer.choice(20, value)
         case .logLevel(let value): writer.choice(21, value)
+        case .volumeOrder(let value): writer.choice(30, value)
         }
     }
 
@@ -71,6 +75,7 @@ package enum ManagerMessage: WireMessage {
             case 7: self = .renewal(try reader.choice(field))
             case 20: self = .dialBack(try reader.choice(field))
             case 21: self = .logLevel(try reader.choice(field))
+            case 30: self = .volumeOrder(try reader.choice(field))
             default: break
             }
         }

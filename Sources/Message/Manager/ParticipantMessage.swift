@@ -20,6 +20,8 @@ package enum ParticipantMessage: WireMessage {
     case revokeRequest(RevokeRequest)
     /// It wants another certificate.
     case renew(RenewRequest)
+    /// It wants the volumes of an attachment.
+    case volumeRequest(VolumeRequest)
 
     package static let table = MessageTable(
         "ParticipantMessage",
@@ -33,6 +35,7 @@ package enum ParticipantMessage: WireMessage {
             FieldRow(6, "depart", .message("Depart")),
             FieldRow(7, "revoke_request", .message("RevokeRequest")),
             FieldRow(8, "renew", .message("RenewRequest")),
+            FieldRow(30, "volume_request", .message("VolumeRequest")),
         ]
     )
 
@@ -51,6 +54,7 @@ package enum ParticipantMessage: WireMessage {
         case .depart(let value): writer.choice(6, value)
         case .revokeRequest(let value): writer.choice(7, value)
         case .renew(let value): writer.choice(8, value)
+        case .volumeRequest(let value): writer.choice(30, value)
         }
     }
 
@@ -66,6 +70,7 @@ package enum ParticipantMessage: WireMessage {
             case 6: self = .depart(try reader.choice(field))
             case 7: self = .revokeRequest(try reader.choice(field))
             case 8: self = .renew(try reader.choice(field))
+            case 30: self = .volumeRequest(try reader.choice(field))
             default: break
             }
         }

@@ -2,11 +2,27 @@
 package struct InterceptRequest: WireMessage {
     /// What is wanted.
     package var spec: AttachmentSpec
+    /// How the volumes come to the workstation: empty not at all, `fuse` by sshfs, `sync` as copies.
+    package var mount: String
+    /// The directory for them; empty lets the user daemon make one.
+    package var mountPoint: String
+    /// Nothing is to be written through the mount.
+    package var mountReadOnly: Bool
+    /// Where the user daemon makes the directory; empty leaves it to the daemon.
+    package var mountsRoot: String
 
     package init(
-        spec: AttachmentSpec = AttachmentSpec()
+        spec: AttachmentSpec = AttachmentSpec(),
+        mount: String = "",
+        mountPoint: String = "",
+        mountReadOnly: Bool = false,
+        mountsRoot: String = ""
     ) {
         self.spec = spec
+        self.mount = mount
+        self.mountPoint = mountPoint
+        self.mountReadOnly = mountReadOnly
+        self.mountsRoot = mountsRoot
     }
 
     /// Every field at its default.
@@ -17,12 +33,20 @@ package struct InterceptRequest: WireMessage {
     package static let table = MessageTable(
         "InterceptRequest",
         [
-            FieldRow(1, "spec", .message("AttachmentSpec"))
+            FieldRow(1, "spec", .message("AttachmentSpec")),
+            FieldRow(6, "mount", .string),
+            FieldRow(7, "mount_point", .string),
+            FieldRow(8, "mount_read_only", .bool),
+            FieldRow(9, "mounts_root", .string),
         ]
     )
 
     package func encode(to writer: inout FieldWriter) {
         writer.message(1, spec)
+        writer.string(6, mount)
+        writer.string(7, mountPoint)
+        writer.bool(8, mountReadOnly)
+        writer.string(9, mountsRoot)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -30,6 +54,10 @@ package struct InterceptRequest: WireMessage {
         while let field = try reader.next() {
             switch field.tag {
             case 1: spec = try reader.message(field)
+            case 6: mount = try reader.string(field)
+            case 7: mountPoint = try reader.string(field)
+            case 8: mountReadOnly = try reader.bool(field)
+            case 9: mountsRoot = try reader.string(field)
             default: break
             }
         }

@@ -26,6 +26,14 @@ package struct Attachment: WireMessage {
     package var copied: UInt64
     /// Of a wiretap: copies that lack something, and datagrams that were left out.
     package var dropped: UInt64
+    /// Directory of the workstation where its volumes are; filled in by the user daemon.
+    package var mountPoint: String
+    /// Why the volumes are not there, for people.
+    package var mountError: String
+    /// Paths of the container's volumes, below the mount point.
+    package var mounts: [String]
+    /// Paths for which the workstation's own files stand.
+    package var localMounts: [String]
     /// The agents that serve it and take direct links, by pod; not all of a workload with very many pods.
     package var agents: [AgentPlace]
 
@@ -43,6 +51,10 @@ package struct Attachment: WireMessage {
         workloadKind: String = "",
         copied: UInt64 = 0,
         dropped: UInt64 = 0,
+        mountPoint: String = "",
+        mountError: String = "",
+        mounts: [String] = [],
+        localMounts: [String] = [],
         agents: [AgentPlace] = []
     ) {
         self.id = id
@@ -58,6 +70,10 @@ package struct Attachment: WireMessage {
         self.workloadKind = workloadKind
         self.copied = copied
         self.dropped = dropped
+        self.mountPoint = mountPoint
+        self.mountError = mountError
+        self.mounts = mounts
+        self.localMounts = localMounts
         self.agents = agents
     }
 
@@ -82,6 +98,10 @@ package struct Attachment: WireMessage {
             FieldRow(11, "workload_kind", .string),
             FieldRow(12, "copied", .unsigned(bits: 64)),
             FieldRow(13, "dropped", .unsigned(bits: 64)),
+            FieldRow(16, "mount_point", .string),
+            FieldRow(17, "mount_error", .string),
+            FieldRow(18, "mounts", .repeated(.string)),
+            FieldRow(19, "local_mounts", .repeated(.string)),
             FieldRow(24, "agents", .repeated(.message("AgentPlace"))),
         ]
     )
@@ -100,6 +120,10 @@ package struct Attachment: WireMessage {
         writer.string(11, workloadKind)
         writer.unsigned(12, copied)
         writer.unsigned(13, dropped)
+        writer.string(16, mountPoint)
+        writer.string(17, mountError)
+        writer.string(18, mounts)
+        writer.string(19, localMounts)
         writer.message(24, agents)
     }
 
@@ -120,6 +144,10 @@ package struct Attachment: WireMessage {
             case 11: workloadKind = try reader.string(field)
             case 12: copied = try reader.unsigned(field)
             case 13: dropped = try reader.unsigned(field)
+            case 16: mountPoint = try reader.string(field)
+            case 17: mountError = try reader.string(field)
+            case 18: mounts.append(try reader.string(field, repeated: true))
+            case 19: localMounts.append(try reader.string(field, repeated: true))
             case 24: agents.append(try reader.message(field, repeated: true))
             default: break
             }

@@ -7,6 +7,8 @@ package enum HiddenProgram {
         switch arguments.first {
         case IsolationHolder.command: IsolationHolder.main()
         case Janitor.command: Janitor.main()
+        case VolumePipe.command: VolumePipe.main()
+        case VolumeGuard.command: VolumeGuard.main(Array(arguments.dropFirst()))
         case NamespaceEntry.command: NamespaceEntry.main(Array(arguments.dropFirst()))
         default: nil
         }

@@ -20,6 +20,8 @@ struct Main {
         ProgramStart.prepare()
         let arguments = CommandLine.arguments.dropFirst()
         let rest = Array(arguments.dropFirst())
+        // What needs a process of one thread runs before anything could start another.
+        if arguments.first == VolumeServer.command { exit(VolumeServer.main(rest)) }
         switch arguments.first {
         case "manager": wait { await ManagerProgram.main(rest, logger: logger("manager")) }
         case "agent": wait { await AgentProgram.main(rest, logger: logger("agent")) }

@@ -133,4 +133,30 @@ size_t ck_release_program(void) {
     dl_iterate_phdr(release_segments, &total);
     return total;
 }
+
+int ck_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+// The numbers are the same on all architectures.
+enum { landlock_create_ruleset = 444, landlock_add_rule = 445, landlock_restrict_self = 446, close_range_number = 436 };
+
+int ck_landlock_version(void) { return (int)syscall(landlock_create_ruleset, NULL, 0, 1); }
+
+int ck_landlock_create(unsigned long long files, unsigned long long network, unsigned long long scopes, size_t size) {
+    unsigned long long attributes[3] = {files, network, scopes};
+    return (int)syscall(landlock_create_ruleset, attributes, size, 0);
+}
+
+int ck_landlock_add_path(int ruleset, int path, unsigned long long access) {
+    struct {
+        unsigned long long access;
+        int path;
+    } __attribute__((packed)) rule = {access, path};
+    return (int)syscall(landlock_add_rule, ruleset, 1, &rule, 0);
+}
+
+int ck_landlock_restrict(int ruleset) { return (int)syscall(landlock_restrict_self, ruleset, 0); }
+
+int ck_memory_file(const char *name) { return memfd_create(name, 0); }
+
+int ck_close_from(unsigned int first) { return (int)syscall(close_range_number, first, ~0U, 0); }
 #endif

@@ -50,7 +50,7 @@ actor Peer {
                     await manager.take(.agentReport(report), from: session)
                 }
             case .clusterInfo(let info): domain = info.clusterDomain
-            case .welcome, .renewal, .dialBack, .logLevel, .unknown: break
+            case .welcome, .renewal, .dialBack, .logLevel, .volumeOrder, .unknown: break
             }
             for watcher in watchers { watcher.resume() }
             watchers = []

@@ -201,9 +201,9 @@ import Testing
         )
         #expect(
             agent["volumeMounts"]?.array?.dropFirst(2) == [
-                ["name": "data", "mountPath": "/tel_app_mounts/main/data", "readOnly": true],
+                ["name": "data", "mountPath": "/tel_app_mounts/main/data"],
                 [
-                    "name": "data", "mountPath": "/tel_app_mounts/main/logs", "readOnly": true,
+                    "name": "data", "mountPath": "/tel_app_mounts/main/logs",
                     "subPathExpr": "$(_TEL_APP_A_USER_NAME)/logs",
                 ],
             ]

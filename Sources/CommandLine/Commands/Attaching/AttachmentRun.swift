@@ -5,6 +5,8 @@ import Message
 struct AttachmentRun {
     let global: GlobalOptions
     let environment: EnvironmentOptions
+    /// Whether and where its volumes are mounted.
+    let mount: MountArgument
     /// What is run with the container's environment, and ends the attachment.
     ///
     /// Empty: the attachment stays.
@@ -17,11 +19,14 @@ struct AttachmentRun {
         try environment.check()
         let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
         let attachment = try await Interruption().unless {
-            try await client.attach(spec) { terminal.progress($0) }
+            try await client.attach(spec, mount: mount) { terminal.progress($0) }
         } then: {
             try? await client.leave(name: spec.name, namespace: spec.namespace)
         }
         terminal.clear()
+        if !attachment.mountError.isEmpty {
+            terminal.note("warning: the volumes are not mounted: \(attachment.mountError)")
+        }
         try await use(attachment, client, terminal)
     }
 
@@ -35,7 +40,11 @@ struct AttachmentRun {
     private func use(_ attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async throws {
         let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
         do {
-            let variables = AttachmentEnvironment.variables(of: attachment)
+            let variables = AttachmentEnvironment.variables(
+                of: attachment,
+                root: attachment.mountPoint.isEmpty ? nil : attachment.mountPoint,
+                mounts: attachment.mounts
+            )
             try environment.write(variables)
             if command.isEmpty {
                 let output = AttachmentOutput(attachment)

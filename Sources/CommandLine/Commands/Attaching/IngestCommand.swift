@@ -33,6 +33,8 @@ package struct IngestCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
+    @OptionGroup(title: "Volumes") var volumes: MountOptions
+
     @Argument(parsing: .postTerminator, help: "A command that gets the environment.")
     var command: [String] = []
 
@@ -40,7 +42,7 @@ package struct IngestCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, command: command)
+            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
                 .run(terminal, specification)
         }
     }

@@ -42,6 +42,8 @@ package struct ReplaceCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
+    @OptionGroup(title: "Volumes") var volumes: MountOptions
+
     @Argument(parsing: .postTerminator, help: "A command that does the container's work.")
     var command: [String] = []
 
@@ -55,7 +57,7 @@ package struct ReplaceCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, command: command)
+            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
                 .run(terminal, try specification())
         }
     }

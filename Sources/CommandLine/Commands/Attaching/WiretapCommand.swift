@@ -25,6 +25,8 @@ package struct WiretapCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
+    @OptionGroup(title: "Volumes") var volumes: MountOptions
+
     @Argument(parsing: .postTerminator, help: "A command that takes the copies.")
     var command: [String] = []
 
@@ -32,7 +34,7 @@ package struct WiretapCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, command: command)
+            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
                 .run(terminal, try traffic.specification(name, .wiretap))
         }
     }

@@ -13,7 +13,7 @@ import Tunnel
 ///
 /// `dialler` is confined to the event loop; everything else runs in the task of `run`.
 final class AgentLink: @unchecked Sendable {
-    // @unchecked: `dialler` is touched on `eventLoop` only, `door` is set before that; everything else is constant.
+    // @unchecked: `dialler` is touched on `eventLoop` only, `door` and `volumes` are set before that; everything else is constant.
     /// Between two signs of life on the session's stream.
     private static let heartbeat = Duration.seconds(30)
     /// Between two words on the copies for wiretaps.
@@ -33,6 +33,8 @@ final class AgentLink: @unchecked Sendable {
     private(set) var dialler: TunnelDialler?
     /// Where workstations link directly; set before the link runs.
     var door: DirectDoor?
+    /// Serves volumes; set before the link runs.
+    var volumes: AgentVolumes?
     /// What becomes of connections; confined to the event loop.
     let counts = AgentCounts()
     /// The copies for wiretaps; confined to the event loop.
@@ -211,6 +213,10 @@ extension AgentLink {
             } catch {
                 logger.warning("level not changed", metadata: ["reason": "\(error)"])
             }
+        case .volumeOrder(let order):
+            guard let volumes else { return }
+            // Meanwhile the session goes on.
+            Task { await volumes.take(order) }
         default: break
         }
     }

@@ -73,6 +73,7 @@ package enum AgentProgram {
         )
         let ports = config.ports.compactMap { AgentRoutes.Port($0) }
         let agent = TrafficAgent(ports: ports, prober: link, executor: eventLoop.executor, logger: logger)
+        link.volumes = AgentVolumes(config.containers, agent: agent, link: link, logger: logger)
         board.add { _, report in
             report.attachments += await agent.statusRows()
             report.join(await link.statusRows())
@@ -198,6 +199,8 @@ package enum AgentProgram {
             info.name = container.name
             info.environment = variables[container.name] ?? [:]
             info.mounts = container.mounts
+            info.localMounts = container.localMounts
+            if !container.mounts.isEmpty { info.mountError = VolumeServer.problem() ?? "" }
             return info
         }
         hello.ports = config.ports.flatMap { port in

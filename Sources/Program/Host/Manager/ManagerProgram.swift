@@ -63,9 +63,12 @@ package enum ManagerProgram {
         }
         let credentials = try await credentials(api, authority, environment, namespace, resolver, logger)
         let version = (try? await api.serverVersion()) ?? ""
+        let policies = try mountPolicies(environment)
         // Made anew for each pod, since the authority is renewed now and then.
         let injector: @Sendable () -> Injector = {
-            Injector(settings: settings(environment, credentials.authority, namespace: namespace, version: version))
+            var settings = settings(environment, credentials.authority, namespace: namespace, version: version)
+            settings.mountPolicies = policies
+            return Injector(settings: settings)
         }
         let cluster = KubernetesCluster(
             api: api,
@@ -307,6 +310,16 @@ package enum ManagerProgram {
             settings.imagePullPolicy = policy
         }
         return settings
+    }
+
+    /// What the administrator says of pods' volumes: a JSON object of policies by volume or path.
+    private static func mountPolicies(_ environment: [String: String]) throws -> MountPolicies.Rules {
+        guard let text = environment["TELEPRESENCE_AGENT_MOUNT_POLICIES"], !text.isEmpty else { return [:] }
+        switch MountPolicies.parse(text) {
+        case .success(let rules): return rules
+        case .failure(let problem):
+            throw Problem(description: "TELEPRESENCE_AGENT_MOUNT_POLICIES is wrong: \(problem.text)")
+        }
     }
 
     private static func text(of path: String) -> String {

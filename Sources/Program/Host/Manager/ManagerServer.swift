@@ -231,7 +231,7 @@ package final class ManagerServer: Sendable {
         return .relay(
             TunnelDialler(link: workstation, eventLoop: eventLoop),
             request.destination,
-            fields: request.fields.filter { ["tp-attachment", "tp-probe"].contains($0.name) },
+            fields: request.fields.filter { ["tp-attachment", "tp-probe", "tp-volume"].contains($0.name) },
             timeout: Self.relayTimeout
         )
     }

@@ -8,7 +8,8 @@ enum HostProgram {
     static func spawn(
         _ executable: String,
         _ arguments: [String],
-        standardInput: Descriptor? = nil
+        standardInput: Descriptor? = nil,
+        standardOutput: Descriptor? = nil
     ) throws(SystemError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -17,6 +18,9 @@ enum HostProgram {
             posix_spawn_file_actions_adddup2(&actions, standardInput.rawValue, STDIN_FILENO)
         } else {
             posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        }
+        if let standardOutput {
+            posix_spawn_file_actions_adddup2(&actions, standardOutput.rawValue, STDOUT_FILENO)
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

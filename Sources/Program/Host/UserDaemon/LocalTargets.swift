@@ -18,6 +18,8 @@ final class LocalTargets {
 
     private var allowed: Set<Target> = []
     private var server: TunnelServer?
+    /// Who waits for an agent's tunnel with volumes, by ticket.
+    private var callers: [String: any Channel] = [:]
     /// Tunnels opened by agents.
     let ledger = TunnelLedger()
     /// Set in isolated mode.
@@ -44,12 +46,41 @@ final class LocalTargets {
         }
     }
 
+    /// The agent's next tunnel with this ticket is joined with a channel, which is closed when none comes in time.
+    ///
+    /// Calls `gaveUp` then.
+    func expect(
+        _ ticket: String,
+        for caller: any Channel,
+        within patience: TimeAmount,
+        gaveUp: @escaping @Sendable () -> Void
+    ) {
+        callers[ticket] = caller
+        caller.eventLoop.assumeIsolated().scheduleTask(in: patience) { [weak self] in
+            guard let self, let caller = callers.removeValue(forKey: ticket) else { return }
+            caller.close(promise: nil)
+            gaveUp()
+        }
+    }
+
+    /// Nobody waits for this ticket any more; its channel stays as it is.
+    func leave(_ ticket: String) {
+        callers[ticket] = nil
+    }
+
     /// Takes a stream of the reverse link; false where it does not ask for a tunnel.
     func handle(_ stream: HTTP2Stream, _ fields: [HeaderField]) -> Bool {
         server?.handle(stream, fields) ?? false
     }
 
     private func route(_ request: TunnelRequest, _ answer: @escaping (TunnelServer.Route) -> Void) {
+        if let ticket = request.value("tp-volume") {
+            guard let caller = callers.removeValue(forKey: ticket), caller.isActive else {
+                return answer(.refuse(.policy))
+            }
+            caller.writeAndFlush(ByteBuffer(string: "+"), promise: nil)
+            return answer(.adopt(caller))
+        }
         let destination = request.destination
         let target = Target(host: destination.host, port: destination.port, udp: request.transport == .udp)
         guard allowed.contains(target) else { return answer(.refuse(.policy)) }

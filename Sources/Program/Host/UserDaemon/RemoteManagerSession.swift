@@ -331,6 +331,21 @@ final class RemoteManagerSession: ManagerSession {
         }
     }
 
+    /// Has the agent of an attachment open a tunnel with its volumes.
+    func openVolume(_ wanted: VolumeRequest) async throws(DaemonFailure) {
+        var wanted = wanted
+        wanted.requestID = nextRequest()
+        let result: RequestResult
+        do {
+            result = try await request(wanted.requestID, .volumeRequest(wanted)) { _, _ in }
+        } catch {
+            throw DaemonFailure(error)
+        }
+        guard result.code == UInt32(CallCode.ok.rawValue) else {
+            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
+        }
+    }
+
     func noteUse() {
         state.withLock { $0.used = true }
     }
@@ -475,7 +490,7 @@ final class RemoteManagerSession: ManagerSession {
         case .progress(let update):
             state.withLock { $0.pending[update.requestID]?.progress }?(update.phase, update.message)
         case .renewal(let renewal): take(renewal)
-        case .welcome, .heartbeat, .dialBack, .logLevel, .unknown: break
+        case .welcome, .heartbeat, .dialBack, .logLevel, .volumeOrder, .unknown: break
         }
     }
 

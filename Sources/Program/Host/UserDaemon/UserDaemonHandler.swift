@@ -36,7 +36,7 @@ struct UserDaemonHandler: Sendable {
         router.serverStream(UserDaemonCalls.intercept) { [daemon] request, writer, _ in
             let progress = ProgressStream<InterceptEvent>(writer) { .progress($0) }
             let attachment = try await progress.during { report throws(DaemonFailure) in
-                try await daemon.intercept(request.spec, progress: report)
+                try await daemon.intercept(request.spec, mount: MountWish(request), progress: report)
             }
             try await writer.send(.attachment(attachment))
         }

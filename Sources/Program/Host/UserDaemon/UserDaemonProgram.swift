@@ -45,7 +45,13 @@ package enum UserDaemonProgram {
         DescriptorLimit.prepare()
         // One loop carries the interface, the links and the tunnels; the command line's calls share it.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let network = try await WorkstationRuntime(eventLoop: eventLoop, logger: logger) { request in
+        let volumeSocket = socket + ".volumes"
+        VolumeMounts.tidy(socket: volumeSocket)
+        let network = try await WorkstationRuntime(
+            eventLoop: eventLoop,
+            volumeSocket: volumeSocket,
+            logger: logger
+        ) { request in
             if request.isolated { return IsolatedDevice(logger: logger) }
             return HostDevice(eventLoop: eventLoop, logger: logger)
         }

@@ -39,6 +39,7 @@ actor WorkstationRuntime: WorkstationNetwork {
 
     nonisolated let targets: NIOLoopBound<LocalTargets>
     private let agents: AgentLinks
+    private let volumes: VolumeMounts
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let devices: @Sendable (ConnectRequest) -> any WorkstationDevice
@@ -48,8 +49,18 @@ actor WorkstationRuntime: WorkstationNetwork {
     private var namespace = ""
 
     /// `devices` makes what makes the interface, for host or isolated mode.
+    ///
+    /// - Parameters:
+    ///   - eventLoop: carries packets and links.
+    ///   - volumeSocket: where sshfs meets the daemon.
+    ///   - executable: the program that runs the hidden sub-commands.
+    ///   - logger: for what happens.
+    ///   - devices: see above.
+    /// - Throws: When the event loop is over.
     init(
         eventLoop: any EventLoop,
+        volumeSocket: String,
+        executable: String = "/proc/self/exe",
         logger: Logger,
         devices: @escaping @Sendable (ConnectRequest) -> any WorkstationDevice
     ) async throws {
@@ -60,6 +71,13 @@ actor WorkstationRuntime: WorkstationNetwork {
         targets = try await eventLoop.submit {
             NIOLoopBound(LocalTargets(eventLoop: eventLoop), eventLoop: eventLoop)
         }.get()
+        volumes = VolumeMounts(
+            socket: volumeSocket,
+            eventLoop: eventLoop,
+            targets: targets,
+            executable: executable,
+            logger: logger
+        )
     }
 
     func setUp(
@@ -90,6 +108,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         guard let parts else { return }
         let remote = session as? RemoteManagerSession
         await agents.use(remote?.agents, session: remote?.facts.sessionID)
+        await volumes.use(remote)
         guard let session = remote else {
             _ = try? await eventLoop.submit { Self.use(nil, parts.value) }.get()
             return
@@ -109,6 +128,15 @@ actor WorkstationRuntime: WorkstationNetwork {
         let targets = targets
         _ = try? await eventLoop.submit { targets.value.allow(attachments) }.get()
         await agents.serve(attachments)
+        await volumes.keep(only: Set(attachments.map(\.id)))
+    }
+
+    func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState {
+        await volumes.mount(attachment, wish)
+    }
+
+    func mounts() async -> [String: MountState] {
+        await volumes.states
     }
 
     func ways(_ attachments: [Attachment]) async -> [AttachmentWay] {
@@ -139,6 +167,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         let parts = parts
         let targets = targets
         self.parts = nil
+        await volumes.close()
         await agents.close()
         _ = try? await eventLoop.submit {
             targets.value.allow([])

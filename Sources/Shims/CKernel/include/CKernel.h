@@ -37,4 +37,15 @@ int ck_ioctl_pointer(int descriptor, unsigned long request, void *pointer);
 // again, and returns how many bytes that is.
 size_t ck_release_program(void);
 
+int ck_no_new_privileges(void);
+
+// landlock_*(2): glibc has no wrappers, and headers of older kernels lack the later fields.
+int ck_landlock_version(void);
+int ck_landlock_create(unsigned long long files, unsigned long long network, unsigned long long scopes, size_t size);
+int ck_landlock_add_path(int ruleset, int path, unsigned long long access);
+int ck_landlock_restrict(int ruleset);
+
+// memfd_create(2), close_range(2): declared only under _GNU_SOURCE.
+int ck_memory_file(const char *name);
+int ck_close_from(unsigned int first);
 #endif
