@@ -4,11 +4,14 @@ With --against DIR (where another build of `traffic` is) manager and agent run a
 """
 
 import os
+import time
 
 import processes
 from lab import Failure, wait_until
 
 NAME = "memory"
+#: Seconds after which a program is idle: some give memory back then.
+IDLE = 25
 #: MiB, of section 8 of the design.
 BUDGET = {"agent": 15, "manager": 25, "userd": 25, "rootd": 15}
 
@@ -39,6 +42,7 @@ def settle(lab, environment):
     lab.tp("connect", env=environment).ok()
     lab.tp("intercept", "backend", "--port", "8099", env=environment).ok()
     lab.tp("leave", "backend", env=environment).ok()
+    time.sleep(IDLE)
 
 
 def measured(role):
