@@ -22,11 +22,12 @@ import life  # noqa: E402
 import links  # noqa: E402
 import registry  # noqa: E402
 import status  # noqa: E402
+import volumes  # noqa: E402
 import ways  # noqa: E402
 from lab import ROOT, Failure, Lab, run, wait_until  # noqa: E402
 
 # The last one takes the traffic manager away.
-SUITES = [errors, connect, intercept, identity, life, links, ways, registry, status, installation]
+SUITES = [errors, connect, intercept, identity, life, links, ways, registry, volumes, status, installation]
 
 
 def scenarios():

@@ -249,6 +249,9 @@ actor VolumeMounts {
         guard access("/dev/fuse", F_OK) == 0 else {
             return "this machine has no /dev/fuse; load the module (modprobe fuse), \(remedy)"
         }
+        guard access("/dev/fuse", R_OK | W_OK) == 0 else {
+            return "this user may not open /dev/fuse; allow it (chmod 666 /dev/fuse), \(remedy)"
+        }
         return nil
     }
 
