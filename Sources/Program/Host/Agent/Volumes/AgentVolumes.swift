@@ -6,6 +6,7 @@ import Logging
 import Message
 import NIOCore
 import NIOPosix
+import Synchronization
 import Tunnel
 
 /// Serves the pod's volumes to workstations: each on a tunnel that the agent opens, as it does for connections.
@@ -15,7 +16,10 @@ import Tunnel
 final class AgentVolumes: Sendable {
     /// How long the workstation may take to accept the tunnel.
     private static let patience = TimeAmount.seconds(5)
+    /// Servers at once: each is a process, and the agent's container has little memory.
+    private static let maximumServers = 32
 
+    private let servers = Mutex(0)
     private let directories: [String: String]
     private let agent: TrafficAgent
     private let link: AgentLink
@@ -51,14 +55,25 @@ final class AgentVolumes: Sendable {
             logger.warning("volumes refused: the container has none", metadata: about)
             return
         }
+        let isRoom = servers.withLock { count in
+            guard count < Self.maximumServers else { return false }
+            count += 1
+            return true
+        }
+        guard isRoom else {
+            logger.warning("volumes refused: too many are served already", metadata: about)
+            return
+        }
         do {
             let socket = try VolumeServer.start(directory, readOnly: order.readOnly, executable: executable)
             let channel = try await ClientBootstrap(group: link.eventLoop)
                 .channelOption(.allowRemoteHalfClosure, value: true)
                 .channelOption(.autoRead, value: false)
                 .withConnectedSocket(socket.take()).get()
+            channel.closeFuture.whenComplete { [self] _ in servers.withLock { $0 -= 1 } }
             join(channel, order, about)
         } catch {
+            servers.withLock { $0 -= 1 }
             logger.error("volumes cannot be served", metadata: about.merging(["reason": "\(error)"]) { $1 })
         }
     }
