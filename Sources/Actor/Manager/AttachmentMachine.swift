@@ -167,9 +167,7 @@ package struct AttachmentMachine: Sendable {
 
     /// The container that an attachment's environment and volumes are of.
     private static func container(of attachment: Attachment, in agent: AgentHello) -> ContainerInfo? {
-        let wanted =
-            attachment.spec.container.isEmpty ? attachment.ports.first?.container : attachment.spec.container
-        return agent.containers.first { $0.name == wanted } ?? agent.containers.first
+        agent.containers.first { $0.name == attachment.container } ?? agent.containers.first
     }
 
     /// What has changed since the last time.

@@ -213,8 +213,7 @@ package actor UserDaemon {
             let spec = attachment.spec
             guard namespace.isEmpty || spec.namespace == namespace else { return false }
             guard !container.isEmpty else { return spec.name == name }
-            let own = spec.container.isEmpty ? attachment.ports.first?.container : spec.container
-            return own == container && (spec.name == name || spec.workload == name)
+            return attachment.container == container && (spec.name == name || spec.workload == name)
         }
         if found.count > 1, namespace.isEmpty, found.contains(where: { $0.spec.namespace == info.namespace }) {
             found.removeAll { $0.spec.namespace != info.namespace }

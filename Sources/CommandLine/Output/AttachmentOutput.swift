@@ -57,8 +57,7 @@ package struct AttachmentOutput: Encodable, Equatable {
         state = Self.state(attachment.state)
         message = attachment.message
         owner = attachment.owner
-        container =
-            attachment.spec.container.isEmpty ? attachment.ports.first?.container ?? "" : attachment.spec.container
+        container = attachment.container
         podName = attachment.podName
         podIp = attachment.podIP
         if attachment.spec.kind == .wiretap { (copied, dropped) = (attachment.copied, attachment.dropped) }

@@ -17,9 +17,7 @@ package enum AttachmentEnvironment {
     ) -> [String: String] {
         var variables = attachment.environment
         variables["TELEPRESENCE_INTERCEPT_ID"] = attachment.id
-        let container =
-            attachment.spec.container.isEmpty ? attachment.ports.first?.container ?? "" : attachment.spec.container
-        if !container.isEmpty { variables["TELEPRESENCE_CONTAINER"] = container }
+        if !attachment.container.isEmpty { variables["TELEPRESENCE_CONTAINER"] = attachment.container }
         if let root {
             variables["TELEPRESENCE_ROOT"] = root
             variables["TELEPRESENCE_MOUNTS"] = mounts.joined(separator: ":")

@@ -129,15 +129,18 @@ import Testing
         #expect(await manager.attachmentCount == 2)
     }
 
+    /// What a workstation says that it had held before its manager was restarted.
+    private static let brought = Message.Attachment(
+        id: "0123456789abcdef",
+        spec: AttachmentSpec(name: "web", kind: .intercept, workload: "web", namespace: "default"),
+        ports: [ResolvedPort(container: "main", containerPort: 8080, protocol: .tcp)],
+        workloadKind: "Deployment"
+    )
+
     @Test("Of two who bring the same port the second is told who has it; who may not attach gets nothing back")
     func restoreRefused() async throws {
         let manager = manager()
-        var brought = Message.Attachment(
-            id: "0123456789abcdef",
-            spec: AttachmentSpec(name: "web", kind: .intercept, workload: "web", namespace: "default"),
-            ports: [ResolvedPort(container: "main", containerPort: 8080, protocol: .tcp)],
-            workloadKind: "Deployment"
-        )
+        var brought = Self.brought
         let ann = try await client(manager, bringing: [brought])
         try await ann.until { $0.attachments["0123456789abcdef"]?.state == .noAgent }
         brought.id = "fedcba9876543210"
@@ -153,12 +156,7 @@ import Testing
     @Test("Who brings an old id again, because the link broke before he knew the new one, keeps what he has")
     func restoredTwice() async throws {
         let manager = manager()
-        let brought = Message.Attachment(
-            id: "0123456789abcdef",
-            spec: AttachmentSpec(name: "web", kind: .intercept, workload: "web", namespace: "default"),
-            ports: [ResolvedPort(container: "main", containerPort: 8080, protocol: .tcp)],
-            workloadKind: "Deployment"
-        )
+        let brought = Self.brought
         // The welcome does not arrive: the next hello makes another session, and the first one is its orphan.
         let first = try await client(manager, bringing: [brought])
         try await first.until { !$0.attachments.isEmpty }
