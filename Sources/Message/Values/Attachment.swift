@@ -26,6 +26,8 @@ package struct Attachment: WireMessage {
     package var copied: UInt64
     /// Of a wiretap: copies that lack something, and datagrams that were left out.
     package var dropped: UInt64
+    /// Counts up as attachments are made: of two whose filters a request satisfies equally well, the lower gets it.
+    package var order: UInt64
     /// The agents that serve it and take direct links, by pod; not all of a workload with very many pods.
     package var agents: [AgentPlace]
 
@@ -43,6 +45,7 @@ package struct Attachment: WireMessage {
         workloadKind: String = "",
         copied: UInt64 = 0,
         dropped: UInt64 = 0,
+        order: UInt64 = 0,
         agents: [AgentPlace] = []
     ) {
         self.id = id
@@ -58,6 +61,7 @@ package struct Attachment: WireMessage {
         self.workloadKind = workloadKind
         self.copied = copied
         self.dropped = dropped
+        self.order = order
         self.agents = agents
     }
 
@@ -82,6 +86,7 @@ package struct Attachment: WireMessage {
             FieldRow(11, "workload_kind", .string),
             FieldRow(12, "copied", .unsigned(bits: 64)),
             FieldRow(13, "dropped", .unsigned(bits: 64)),
+            FieldRow(20, "order", .unsigned(bits: 64)),
             FieldRow(24, "agents", .repeated(.message("AgentPlace"))),
         ]
     )
@@ -100,6 +105,7 @@ package struct Attachment: WireMessage {
         writer.string(11, workloadKind)
         writer.unsigned(12, copied)
         writer.unsigned(13, dropped)
+        writer.unsigned(20, order)
         writer.message(24, agents)
     }
 
@@ -120,6 +126,7 @@ package struct Attachment: WireMessage {
             case 11: workloadKind = try reader.string(field)
             case 12: copied = try reader.unsigned(field)
             case 13: dropped = try reader.unsigned(field)
+            case 20: order = try reader.unsigned(field)
             case 24: agents.append(try reader.message(field, repeated: true))
             default: break
             }
