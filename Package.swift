@@ -61,6 +61,12 @@ let package = Package(
             pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]
         ),
+        .systemLibrary(
+            name: "CPCRE2",
+            path: "Sources/Shims/CPCRE2",
+            pkgConfig: "libpcre2-8",
+            providers: [.apt(["libpcre2-dev"])]
+        ),
 
         // The hops of a byte, in order.
         .target(name: "Kernel", dependencies: ["CKernel"], swiftSettings: settings),
@@ -88,7 +94,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "Kubeconfig", dependencies: ["Cluster", "TLS", yams], swiftSettings: safe),
-        .target(name: "Actor", dependencies: ["Message", deque, logging], swiftSettings: safe),
+        .target(name: "Actor", dependencies: ["Message", "CPCRE2", deque, logging], swiftSettings: safe),
         .target(
             name: "Installation",
             dependencies: ["Cluster", "Kubeconfig", yams],

@@ -32,7 +32,8 @@ install_build_needs() {
     install_missing git=git pkg-config=pkg-config python3=python3 \
         /usr/include/nghttp2/nghttp2.h=libnghttp2-dev \
         /usr/include/openssl/ssl.h=libssl-dev \
-        /usr/include/zlib.h=zlib1g-dev
+        /usr/include/zlib.h=zlib1g-dev \
+        /usr/include/pcre2.h=libpcre2-dev
 }
 
 # What running the product on the sandbox needs.

@@ -78,6 +78,7 @@ let everyMessage: [any WireMessage.Type] = [
 let everyEnumeration: [(name: String, cases: [(String, UInt64)])] = [
     ("AttachmentKind", AttachmentKind.allCases.map { ("\($0)", $0.rawValue) }),
     ("AttachmentState", AttachmentState.allCases.map { ("\($0)", $0.rawValue) }),
+    ("PathMatch", PathMatch.allCases.map { ("\($0)", $0.rawValue) }),
     ("PortProtocol", PortProtocol.allCases.map { ("\($0)", $0.rawValue) }),
     ("ParticipantKind", ParticipantKind.allCases.map { ("\($0)", $0.rawValue) }),
 ]

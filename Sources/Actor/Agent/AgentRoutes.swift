@@ -11,6 +11,9 @@ package import Message
 ///      └───change: not active, removed, manager lost─────────┘
 ///
 /// A suspect's traffic goes to the app without waiting; a probe finds out when the workstation is back.
+///
+/// A port belongs to one attachment without a filter, or to any number of them with filters, of which each request is asked
+/// for by the ``candidates(_:)``.
 package struct AgentRoutes {
     /// A port of the app.
     package struct Port: Hashable, Sendable {
@@ -45,12 +48,32 @@ package struct AgentRoutes {
     package enum Route: Hashable, Sendable {
         case app
         case workstation(Target)
+        /// There are filters: it is for each request to say, by ``AgentRoutes/candidates(_:)``.
+        case filtered
+    }
+
+    /// A workstation that wants some requests of a port.
+    package struct Candidate: Sendable {
+        package let target: Target
+        package let matcher: RequestMatcher
     }
 
     private struct Held {
         let session: String
         var targets: [Port: Target]
+        /// Nil where every request is wanted.
+        var matcher: RequestMatcher?
+        var order: UInt64
         var suspect = false
+
+        /// Whether it is asked before another attachment of the same port.
+        func precedes(_ other: Held, id: String, otherID: String) -> Bool {
+            if let matcher, let others = other.matcher {
+                if matcher.precedes(others) { return true }
+                if others.precedes(matcher) { return false }
+            }
+            return (order, id) < (other.order, otherID)
+        }
     }
 
     private let known: Set<Port>
@@ -65,6 +88,10 @@ package struct AgentRoutes {
 
     /// The attachment that has a port; the first that came keeps it.
     private var owners: [Port: String] = [:]
+    /// The attachments that have some of a port's requests, in the order in which they are asked.
+    private var sharers: [Port: [String]] = [:]
+    /// Another number whenever anything may be routed otherwise than before.
+    package private(set) var generation: UInt64 = 0
 
     /// - Parameter ports: the app's ports that the agent stands in front of.
     package init(ports: some Sequence<Port>) {
@@ -79,6 +106,7 @@ package struct AgentRoutes {
 
     /// Where a new connection to `port` goes.
     package func route(_ port: Port) -> Route {
+        if sharers[port] != nil { return .filtered }
         guard let id = owners[port], let attachment = held[id], !attachment.suspect,
             let target = attachment.targets[port]
         else { return .app }
@@ -87,6 +115,19 @@ package struct AgentRoutes {
 
     /// Who gets a copy of a new connection to `port`, wherever that goes.
     package func taps(_ port: Port) -> [Target] { listeners[port] ?? [] }
+
+    /// Who is to be asked for a request to `port`: the first that it satisfies gets it, and without one the app.
+    ///
+    /// More headers come first, so that filters by path alone come last; of equals the older one. Attachments whose
+    /// workstation does not answer are left out, and so are those without a filter. Valid for one ``generation``.
+    package func candidates(_ port: Port) -> [Candidate] {
+        (sharers[port] ?? []).compactMap { id in
+            guard let attachment = held[id], !attachment.suspect, let matcher = attachment.matcher,
+                let target = attachment.targets[port]
+            else { return nil }
+            return Candidate(target: target, matcher: matcher)
+        }
+    }
 
     /// What a change leads to.
     package enum OnChange: Equatable {
@@ -105,16 +146,28 @@ package struct AgentRoutes {
             return .none
         }
         let isTap = attachment.spec.kind == .wiretap
+        func refuse(_ text: String) -> OnChange {
+            .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))
+        }
+        let filter = TrafficFilter(attachment.spec)
+        let matcher: RequestMatcher?
+        do throws(FilterProblem) {
+            matcher = filter.isGlobal ? nil : try RequestMatcher(filter)
+        } catch {
+            return refuse(error.message)
+        }
+        guard !isTap || matcher == nil else { return refuse("a wiretap copies all of a port: it takes no filter") }
         var targets: [Port: Target] = [:]
         for resolved in attachment.ports {
             let port = Port(resolved)
             guard known.contains(port) else {
-                let text = "the agent does not stand in front of port \(port.number)/\(port.transport)"
-                return .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))
+                return refuse("the agent does not stand in front of port \(port.number)/\(port.transport)")
             }
-            if !isTap, let owner = owners[port], owner != attachment.id {
-                let text = "port \(port.number)/\(port.transport) is held by attachment \(owner)"
-                return .report(AgentReport(attachmentID: attachment.id, state: .error, message: text))
+            guard matcher == nil || port.transport == .tcp else {
+                return refuse("port \(port.number)/\(port.transport) carries no HTTP requests to filter")
+            }
+            if !isTap, let holder = owners[port] ?? (matcher == nil ? sharers[port]?.first : nil) {
+                return refuse("port \(port.number)/\(port.transport) is held by attachment \(holder)")
             }
             targets[port] = Target(
                 attachmentID: attachment.id,
@@ -123,12 +176,36 @@ package struct AgentRoutes {
                 port: resolved.localPort
             )
         }
-        for (port, target) in targets {
-            if isTap { listeners[port, default: []].append(target) } else { owners[port] = attachment.id }
-        }
-        held[attachment.id] = Held(session: attachment.sessionID, targets: targets)
-        seen.insert(attachment.id)
+        let entry = Held(
+            session: attachment.sessionID,
+            targets: targets,
+            matcher: matcher,
+            order: attachment.order
+        )
+        hold(attachment.id, entry, isTap: isTap)
         return .report(AgentReport(attachmentID: attachment.id, state: .active, message: ""))
+    }
+
+    private mutating func hold(_ id: String, _ attachment: Held, isTap: Bool) {
+        generation &+= 1
+        held[id] = attachment
+        seen.insert(id)
+        for (port, target) in attachment.targets {
+            if isTap {
+                listeners[port, default: []].append(target)
+                continue
+            }
+            guard attachment.matcher != nil else {
+                owners[port] = id
+                continue
+            }
+            var line = sharers[port] ?? []
+            let place = line.firstIndex { other in
+                held[other].map { attachment.precedes($0, id: id, otherID: other) } ?? false
+            }
+            line.insert(id, at: place ?? line.endIndex)
+            sharers[port] = line
+        }
     }
 
     /// The attachments that have been active here once: for these, `waiting` means that the workstation is away.
@@ -139,10 +216,14 @@ package struct AgentRoutes {
     }
 
     private mutating func release(_ id: String) {
-        for port in (held.removeValue(forKey: id)?.targets ?? [:]).keys {
+        guard let attachment = held.removeValue(forKey: id) else { return }
+        generation &+= 1
+        for port in attachment.targets.keys {
             if owners[port] == id { owners[port] = nil }
             listeners[port]?.removeAll { $0.attachmentID == id }
             if listeners[port]?.isEmpty == true { listeners[port] = nil }
+            let rest = (sharers[port] ?? []).filter { $0 != id }
+            sharers[port] = rest.isEmpty ? nil : rest
         }
     }
 
@@ -152,6 +233,7 @@ package struct AgentRoutes {
     package mutating func unanswered(_ attachmentID: String) -> Bool {
         guard held[attachmentID]?.suspect == false else { return false }
         held[attachmentID]?.suspect = true
+        generation &+= 1
         return true
     }
 
@@ -160,7 +242,10 @@ package struct AgentRoutes {
     /// True where another is to follow.
     package mutating func probed(_ attachmentID: String, answered: Bool) -> Bool {
         guard held[attachmentID]?.suspect == true else { return false }
-        if answered { held[attachmentID]?.suspect = false }
+        if answered {
+            held[attachmentID]?.suspect = false
+            generation &+= 1
+        }
         return !answered
     }
 
@@ -174,6 +259,8 @@ package struct AgentRoutes {
         held = [:]
         owners = [:]
         listeners = [:]
+        sharers = [:]
+        generation &+= 1
         seen = []
     }
 }

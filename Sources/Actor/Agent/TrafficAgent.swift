@@ -43,6 +43,16 @@ package actor TrafficAgent {
     /// The session that has an attachment here; nil when there is no such attachment.
     package func holder(of attachmentID: String) -> String? { holders[attachmentID] }
 
+    /// Who is to be asked for a request to a port, the first one first.
+    ///
+    /// Valid for as long as the ``generation`` is the same.
+    package func candidates(_ port: AgentRoutes.Port) -> [AgentRoutes.Candidate] {
+        routes.candidates(port)
+    }
+
+    /// Another number whenever anything may be routed otherwise than before.
+    package var generation: UInt64 { routes.generation }
+
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }
 

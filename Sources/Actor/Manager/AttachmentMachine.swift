@@ -76,6 +76,8 @@ package struct AttachmentMachine: Sendable {
     private var holders: [String: Set<String>] = [:]
     /// The workload of each agent.
     private var agents: [String: WorkloadKey] = [:]
+    /// The highest number that an attachment has had.
+    private var lastOrder: UInt64 = 0
     private var changes = Changes()
     private var changedAgents: Set<WorkloadKey> = []
     /// Workloads of which a container is replaced no longer.
@@ -232,6 +234,9 @@ package struct AttachmentMachine: Sendable {
         let notices = yielding.flatMap { remove($0.id, reason: $0.reason) }
         var attachment = attachment
         attachment.state = .waiting
+        // One that comes back has its number. What somebody made up must not use the numbers up.
+        if attachment.order == 0 || attachment.order > UInt64(UInt32.max) { attachment.order = lastOrder + 1 }
+        lastOrder = max(lastOrder, attachment.order)
         entries[attachment.id] = Entry(attachment: attachment, workload: workload, claim: claim)
         holders[attachment.sessionID, default: []].insert(attachment.id)
         change(workload) { $0.attachments.insert(attachment.id) }

@@ -68,7 +68,8 @@ extension TrafficClaim {
             container: attachment.spec.kind == .replace ? attachment.spec.container : "",
             ports: attachment.ports.map {
                 Port(container: $0.container, number: $0.containerPort, transport: $0.protocol)
-            }
+            },
+            filter: TrafficFilter(attachment.spec)
         )
     }
 }

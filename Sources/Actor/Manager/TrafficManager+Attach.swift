@@ -18,6 +18,7 @@ extension TrafficManager {
         guard [.intercept, .ingest, .wiretap, .replace].contains(spec.kind) else {
             throw ManagerFailure(.invalid, "this manager does not know attachments of the kind \(spec.kind)")
         }
+        try Self.check(filterOf: spec)
         try await judge.mayAttach(session.principal, namespace: spec.namespace)
         progress(request, "resolve", "looking for \(spec.workload) in namespace \(spec.namespace)", to: session.id)
         let workloads = try await cluster.workloads(namespace: spec.namespace)
@@ -66,6 +67,23 @@ extension TrafficManager {
         } catch {
             deliver(machine.remove(attachment.id))
             throw error
+        }
+    }
+
+    /// Refuses at once a filter that no agent could follow.
+    private static func check(filterOf spec: AttachmentSpec) throws(ManagerFailure) {
+        let filter = TrafficFilter(spec)
+        guard !filter.isGlobal else { return }
+        guard spec.kind == .intercept else {
+            throw ManagerFailure(
+                .invalid,
+                "only an intercept takes a filter, not an attachment of the kind \(spec.kind)"
+            )
+        }
+        do throws(FilterProblem) {
+            _ = try RequestMatcher(filter)
+        } catch {
+            throw ManagerFailure(.invalid, error.message)
         }
     }
 

@@ -34,6 +34,8 @@ package struct Attachment: WireMessage {
     package var mounts: [String]
     /// Paths for which the workstation's own files stand.
     package var localMounts: [String]
+    /// Counts up as attachments are made: of two whose filters a request satisfies equally well, the lower gets it.
+    package var order: UInt64
     /// The agents that serve it and take direct links, by pod; not all of a workload with very many pods.
     package var agents: [AgentPlace]
 
@@ -55,6 +57,7 @@ package struct Attachment: WireMessage {
         mountError: String = "",
         mounts: [String] = [],
         localMounts: [String] = [],
+        order: UInt64 = 0,
         agents: [AgentPlace] = []
     ) {
         self.id = id
@@ -74,6 +77,7 @@ package struct Attachment: WireMessage {
         self.mountError = mountError
         self.mounts = mounts
         self.localMounts = localMounts
+        self.order = order
         self.agents = agents
     }
 
@@ -102,6 +106,7 @@ package struct Attachment: WireMessage {
             FieldRow(17, "mount_error", .string),
             FieldRow(18, "mounts", .repeated(.string)),
             FieldRow(19, "local_mounts", .repeated(.string)),
+            FieldRow(20, "order", .unsigned(bits: 64)),
             FieldRow(24, "agents", .repeated(.message("AgentPlace"))),
         ]
     )
@@ -124,6 +129,7 @@ package struct Attachment: WireMessage {
         writer.string(17, mountError)
         writer.string(18, mounts)
         writer.string(19, localMounts)
+        writer.unsigned(20, order)
         writer.message(24, agents)
     }
 
@@ -148,6 +154,7 @@ package struct Attachment: WireMessage {
             case 17: mountError = try reader.string(field)
             case 18: mounts.append(try reader.string(field, repeated: true))
             case 19: localMounts.append(try reader.string(field, repeated: true))
+            case 20: order = try reader.unsigned(field)
             case 24: agents.append(try reader.message(field, repeated: true))
             default: break
             }

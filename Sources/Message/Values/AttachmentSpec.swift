@@ -16,6 +16,16 @@ package struct AttachmentSpec: WireMessage {
     package var ports: [PortSpec]
     /// How the agent comes into the pods: empty lets the manager choose, `ephemeral` spares them a restart.
     package var attach: String
+    /// Headers that a request must have, all of them, by lower-case name; none means every request.
+    package var headers: [String: String]
+    /// The path that a request must have.
+    package var path: String
+    /// How the path is meant; unknown means that every path will do.
+    package var pathMatch: PathMatch
+    /// Requests reach the workstation in plain text where they came by TLS.
+    package var plaintext: Bool
+    /// What the user has noted, for others to read.
+    package var metadata: [String: String]
     /// Of a replacement: none of the container's ports comes to the workstation.
     package var portless: Bool
 
@@ -28,6 +38,11 @@ package struct AttachmentSpec: WireMessage {
         container: String = "",
         ports: [PortSpec] = [],
         attach: String = "",
+        headers: [String: String] = [:],
+        path: String = "",
+        pathMatch: PathMatch = .unknown,
+        plaintext: Bool = false,
+        metadata: [String: String] = [:],
         portless: Bool = false
     ) {
         self.name = name
@@ -38,6 +53,11 @@ package struct AttachmentSpec: WireMessage {
         self.container = container
         self.ports = ports
         self.attach = attach
+        self.headers = headers
+        self.path = path
+        self.pathMatch = pathMatch
+        self.plaintext = plaintext
+        self.metadata = metadata
         self.portless = portless
     }
 
@@ -57,6 +77,11 @@ package struct AttachmentSpec: WireMessage {
             FieldRow(6, "container", .string),
             FieldRow(7, "ports", .repeated(.message("PortSpec"))),
             FieldRow(8, "attach", .string),
+            FieldRow(9, "headers", .map),
+            FieldRow(10, "path", .string),
+            FieldRow(11, "path_match", .enumeration("PathMatch")),
+            FieldRow(12, "plaintext", .bool),
+            FieldRow(13, "metadata", .map),
             FieldRow(14, "portless", .bool),
         ]
     )
@@ -70,6 +95,11 @@ package struct AttachmentSpec: WireMessage {
         writer.string(6, container)
         writer.message(7, ports)
         writer.string(8, attach)
+        writer.map(9, headers)
+        writer.string(10, path)
+        writer.enumeration(11, pathMatch)
+        writer.bool(12, plaintext)
+        writer.map(13, metadata)
         writer.bool(14, portless)
     }
 
@@ -85,6 +115,11 @@ package struct AttachmentSpec: WireMessage {
             case 6: container = try reader.string(field)
             case 7: ports.append(try reader.message(field, repeated: true))
             case 8: attach = try reader.string(field)
+            case 9: try reader.mapEntry(field, into: &headers)
+            case 10: path = try reader.string(field)
+            case 11: pathMatch = try reader.enumeration(field)
+            case 12: plaintext = try reader.bool(field)
+            case 13: try reader.mapEntry(field, into: &metadata)
             case 14: portless = try reader.bool(field)
             default: break
             }

@@ -43,7 +43,7 @@ struct Layer: Sendable, CustomTestStringConvertible {
         ),
         Layer("Kubeconfig", own: ["Cluster", "TLS"], foreign: ["Yams"]),
         Layer("Installation", own: ["Cluster", "Kubeconfig"], foreign: ["Yams"]),
-        Layer("Actor", own: ["Message"], foreign: ["DequeModule", "Logging"]),
+        Layer("Actor", own: ["Message", "CPCRE2"], foreign: ["DequeModule", "Logging"]),
         Layer(
             "CommandLine",
             own: ["Call", "Message", "HTTP2", "Kernel", "Installation"],

@@ -1,3 +1,5 @@
+package import Message
+
 /// Which requests of a port an attachment is for.
 ///
 /// Without headers and path it is for all of them.
@@ -49,5 +51,19 @@ package struct TrafficFilter: Sendable, Hashable {
         guard headers.isEmpty == other.headers.isEmpty, path.overlaps(other.path) else { return false }
         let (fewer, more) = headers.count <= other.headers.count ? (headers, other.headers) : (other.headers, headers)
         return fewer.allSatisfy { more[$0.key] == $0.value }
+    }
+}
+
+extension TrafficFilter {
+    /// What an attachment is asked to be for.
+    package init(_ spec: AttachmentSpec) {
+        let path: Path =
+            switch spec.pathMatch {
+            case .unknown: .any
+            case .equal: .equal(spec.path)
+            case .prefix: .prefix(spec.path)
+            case .regex: .regex(spec.path)
+            }
+        self.init(headers: spec.headers, path: path)
     }
 }
