@@ -83,6 +83,7 @@ let package = Package(
             dependencies: ["HTTP2", "Kernel", nioCore, nioPosix, deque],
             swiftSettings: settings
         ),
+        .target(name: "HTTPFilter", dependencies: [nioCore, deque], swiftSettings: settings),
         .target(
             name: "Network",
             dependencies: ["Kernel", "Message", nioCore, nioPosix, deque],
@@ -132,8 +133,8 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "HTTP2", "TLS", "Kernel", "CKernel",
-                nioCore, nioPosix, nioHTTP1, logging, deque,
+                "Actor", "Call", "Message", "Tunnel", "HTTPFilter", "Network", "Cluster", "HTTP2", "TLS", "Kernel",
+                "CKernel", nioCore, nioPosix, nioHTTP1, logging, deque,
             ],
             path: "Sources/Program/Host",
             swiftSettings: settings
@@ -211,6 +212,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "HTTPFilterTests",
+            dependencies: ["TestSupport", "HTTPFilter", nioCore],
+            path: "Tests/HTTPFilter",
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "NetworkTests",
             dependencies: ["TestSupport", "Network", "Kernel", "Message", nioCore, nioPosix, nioEmbedded],
             path: "Tests/Network",
@@ -253,7 +260,8 @@ let package = Package(
             name: "HostTests",
             dependencies: [
                 "TestSupport",
-                "Host", "Actor", "Message", "Call", "HTTP2", "Tunnel", "TLS", "Cluster", "Kernel", "Sandbox",
+                "Host", "Actor", "Message", "Call", "HTTP2", "HTTPFilter", "Tunnel", "TLS", "Cluster", "Kernel",
+                "Sandbox",
                 nioCore, nioPosix, logging,
             ],
             path: "Tests/Host",

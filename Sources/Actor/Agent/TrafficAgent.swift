@@ -9,7 +9,15 @@ package actor TrafficAgent {
     private let executor: any SerialExecutor
     private let prober: any WorkstationProber
     private let logger: Logger
-    private var routes: AgentRoutes
+    private var routes: AgentRoutes {
+        didSet {
+            guard routes.generation != toldGeneration else { return }
+            toldGeneration = routes.generation
+            for watcher in watchers { watcher() }
+        }
+    }
+    private var toldGeneration: UInt64 = 0
+    private var watchers: [@Sendable () -> Void] = []
     /// The session of each attachment that the manager has told of, with ports here or without.
     private var holders: [String: String] = [:]
 
@@ -52,6 +60,9 @@ package actor TrafficAgent {
 
     /// Another number whenever anything may be routed otherwise than before.
     package var generation: UInt64 { routes.generation }
+
+    /// Calls `body` on the actor's executor whenever anything may be routed otherwise than before.
+    package func watchRoutes(_ body: @escaping @Sendable () -> Void) { watchers.append(body) }
 
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }

@@ -35,6 +35,7 @@ struct Layer: Sendable, CustomTestStringConvertible {
         Layer("Message"),
         Layer("Call", own: ["Message", "HTTP2"], foreign: ["NIOCore", "DequeModule"]),
         Layer("Tunnel", own: ["HTTP2", "Kernel"], foreign: ["NIOCore", "NIOPosix", "DequeModule"]),
+        Layer("HTTPFilter", foreign: ["NIOCore", "DequeModule"]),
         Layer("Network", own: ["Kernel", "Message"], foreign: ["NIOCore", "NIOPosix", "DequeModule"]),
         Layer(
             "Cluster",
@@ -58,7 +59,8 @@ struct Layer: Sendable, CustomTestStringConvertible {
             "Host",
             folder: "Program/Host",
             own: [
-                "Actor", "Call", "Message", "Tunnel", "Network", "Cluster", "HTTP2", "TLS", "Kernel", "CKernel",
+                "Actor", "Call", "Message", "Tunnel", "HTTPFilter", "Network", "Cluster", "HTTP2", "TLS", "Kernel",
+                "CKernel",
             ],
             foreign: ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging", "DequeModule"]
         ),

@@ -8,7 +8,8 @@ import Tunnel
 /// Stands in front of one TCP port of the app: passes connections on to it, or to a workstation.
 ///
 /// Confined to the link's event loop. No byte of a connection is read before it is known who serves it, so falling back to
-/// the app loses nothing.
+/// the app loses nothing. A connection that begins with the app is followed by an ``HTTPGate``: if it is HTTP, an attachment that comes
+/// later holds from its next request on.
 final class TCPForwarder {
     /// A workstation that has not answered by then is taken for gone: the app answers within a second.
     static let patience = TimeAmount.milliseconds(700)
@@ -20,6 +21,7 @@ final class TCPForwarder {
     private let link: AgentLink
     private let eventLoop: any EventLoop
     private let patience: TimeAmount
+    private let http: HTTPPort
     /// Callers whose connections never go to a workstation.
     private let alwaysToApp: Set<String>
 
@@ -38,10 +40,23 @@ final class TCPForwarder {
         self.agent = agent
         self.link = link
         eventLoop = link.eventLoop
+        http = HTTPPort(
+            eventLoop: link.eventLoop,
+            router: AgentRouter(agent, port),
+            dialler: PodDialler(
+                appHost: appHost,
+                appPort: port.number,
+                agent: agent,
+                link: link,
+                patience: patience
+            ),
+            counts: link.counts
+        )
     }
 
     /// Listens on `agentPort` on all addresses.
     func listen(agentPort: Int) async throws -> any Channel {
+        await agent.watchRoutes { self.http.routesChanged() }
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -63,20 +78,24 @@ final class TCPForwarder {
 
     private func accepted(_ channel: any Channel) throws {
         try DescriptorReserve.check(channel)
-        let input = HeldInput()
-        try channel.pipeline.syncOperations.addHandler(input)
         let counts = NIOLoopBound(link.counts, eventLoop: eventLoop)
         counts.value.open += 1
         channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
+        if isProber(channel.remoteAddress) {
+            let input = HeldInput()
+            try channel.pipeline.syncOperations.addHandler(input)
+            link.counts.app += 1
+            return toApp(channel, input)
+        }
         let (route, taps) = agent.assumeIsolated { [port] in ($0.route(port), $0.taps(port)) }
-        if !taps.isEmpty, !isProber(channel.remoteAddress), let handler = link.taps.handler(for: taps) {
+        if !taps.isEmpty, let handler = link.taps.handler(for: taps) {
             try channel.pipeline.syncOperations.addHandler(handler)
         }
-        guard case .workstation(let target) = route, link.hasWay(to: target), !isProber(channel.remoteAddress) else {
-            link.counts.app += 1
-            toApp(channel, input)
-            return
+        guard case .workstation(let target) = route, link.hasWay(to: target) else {
+            return try http.serve(channel)
         }
+        let input = HeldInput()
+        try channel.pipeline.syncOperations.addHandler(input)
         link.openTCP(to: target, within: patience) { [self] result in
             link.counts.tunnels.took(result, WorkstationFields.destination(target))
             switch result {
@@ -87,7 +106,12 @@ final class TCPForwarder {
             case .failure(let failure):
                 link.counts.fallback += 1
                 if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
-                toApp(channel, input)
+                do {
+                    try http.serve(channel)
+                    input.release()
+                } catch {
+                    channel.close(promise: nil)
+                }
             }
         }
     }
