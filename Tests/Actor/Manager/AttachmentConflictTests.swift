@@ -49,6 +49,8 @@ import Testing
                 name: "web",
                 kind: kind,
                 workload: "web",
+                // Without a port it has to be told.
+                container: kind == .ingest ? "main" : "",
                 ports: ports,
                 headers: headers,
                 path: path,

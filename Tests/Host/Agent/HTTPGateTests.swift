@@ -373,7 +373,7 @@ import Testing
                 let answer = try Self.run(["curl"] + common + upload + ["--data-binary", "@\(file.path)", "\(url)/u"])
                 #expect(answer.hasPrefix("\(who) POST /u 2000000 "), "\(answer)")
             }
-            let big = try Self.run(["curl"] + common + ["\(url)/big", "\(url)/chunked-big"])
+            let big = try Self.run(["curl"] + common + ["\(url)/big", "\(url)/big/chunked"])
             #expect(big.utf8.count { $0 == 0x78 } == 6_000_000)
             #expect(try Self.run(["curl"] + common + ["-I", "\(url)/head"]).hasPrefix("HTTP/1.1 200 OK"))
         }
