@@ -119,6 +119,8 @@ package final class FilterTable {
 
     /// Removes an owned table now.
     package func close() {
+        // Not by closing alone: a program that is being started has the descriptor until it runs, and with it the table.
+        try? socket.performBatch(FilterMessage.batch([FilterMessage.deleteTable(name)]), "remove filter table", name)
         socket.descriptor.close()
         ConnectionTracking.forgetDNS(to: servers)
     }
