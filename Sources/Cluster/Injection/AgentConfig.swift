@@ -48,6 +48,8 @@ package struct AgentConfig: Sendable, Hashable {
         package var services: [ServicePort]
         /// Nobody is behind the agent: the container does not run.
         package var isReplaced: Bool
+        /// How TLS is ended here; nil where it is passed on as it is.
+        package var tls: TLS?
 
         package init(
             container: String,
@@ -57,7 +59,8 @@ package struct AgentConfig: Sendable, Hashable {
             agentPort: Int,
             redirected: Bool,
             services: [ServicePort],
-            isReplaced: Bool = false
+            isReplaced: Bool = false,
+            tls: TLS? = nil
         ) {
             self.container = container
             self.name = name
@@ -67,6 +70,7 @@ package struct AgentConfig: Sendable, Hashable {
             self.redirected = redirected
             self.services = services
             self.isReplaced = isReplaced
+            self.tls = tls
         }
     }
 
@@ -213,6 +217,7 @@ extension AgentConfig.Port {
         ]
         json["name"] = name.map { .string($0) }
         if isReplaced { json["replaced"] = true }
+        json["tls"] = tls?.json
         return json
     }
 
@@ -227,6 +232,7 @@ extension AgentConfig.Port {
         agentPort = try json.portNumber(of: "agentPort")
         redirected = json["redirected"]?.bool ?? false
         isReplaced = json["replaced"]?.bool ?? false
+        tls = AgentConfig.TLS(json: json["tls"])
         services = []
         for service in json["services"]?.array ?? [] {
             services.append(

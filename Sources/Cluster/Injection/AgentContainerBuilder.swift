@@ -4,7 +4,12 @@ struct AgentContainerBuilder {
     let pod: JSONValue
 
     /// The agent: no privilege at all.
-    func agent(config: AgentConfig, ports: [JSONValue], mirror: AppMirror) -> JSONValue {
+    func agent(
+        config: AgentConfig,
+        ports: [JSONValue],
+        mirror: AppMirror,
+        certificates: [JSONValue] = []
+    ) -> JSONValue {
         var environment: [JSONValue] = [
             ["name": .string(AgentConfig.environmentName), "value": literal(config.json.text)],
             ["name": .string(AgentEnvironment.managerHost), "value": literal(settings.managerHost)],
@@ -27,7 +32,7 @@ struct AgentContainerBuilder {
             "image": .string(settings.agentImage),
             "command": ["traffic", "agent"],
             "env": .array(environment),
-            "volumeMounts": .array([files, token] + mirror.mounts),
+            "volumeMounts": .array([files, token] + mirror.mounts + certificates),
             "resources": ["requests": ["cpu": "10m", "memory": "32Mi"], "limits": ["memory": "256Mi"]],
             "securityContext": restricted,
             // The file is there while the agent serves.
@@ -72,12 +77,17 @@ struct AgentContainerBuilder {
     }
 
     /// The agent for a running pod: it redirects its ports itself.
-    func ephemeral(config: AgentConfig, redirects: [PortRedirect], mirror: AppMirror) -> JSONValue {
+    func ephemeral(
+        config: AgentConfig,
+        redirects: [PortRedirect],
+        mirror: AppMirror,
+        certificates: [JSONValue] = []
+    ) -> JSONValue {
         var container = agent(config: config, ports: [], mirror: mirror)
         // What the API server refuses in ephemeral containers.
         for field in ["readinessProbe", "resources", "ports"] { container[field] = nil }
         // Without own volumes.
-        var mounts = mirror.mounts
+        var mounts = mirror.mounts + certificates
         if let apiTokenVolume {
             mounts.append([
                 "name": .string(apiTokenVolume), "mountPath": .string(AgentEnvironment.tokenDirectory),

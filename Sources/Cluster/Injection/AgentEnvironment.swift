@@ -6,6 +6,8 @@ package enum AgentEnvironment {
     package static let initContainerName = "tel-agent-init"
     /// The volume for the agent's own files.
     package static let volumeName = "tel-agent-tmp"
+    /// What the names of the volumes with certificates begin with.
+    package static let tlsVolumePrefix = "tel-agent-tls-"
     /// The volume with the token by which the agent proves whose it is.
     package static let tokenVolumeName = "tel-agent-token"
     /// Where that volume is in the agent.

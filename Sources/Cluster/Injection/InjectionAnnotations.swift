@@ -1,5 +1,7 @@
 /// The annotations and labels by which pods and the injector speak to each other.
 package enum InjectionAnnotations {
+    /// What all names begin with.
+    static let prefix = "telepresence.io/"
     /// Asks for an agent (`enabled`) or forbids it (`disabled`).
     package static let inject = "telepresence.io/inject-traffic-agent"
     /// The only services to look at, separated by commas.
@@ -12,6 +14,8 @@ package enum InjectionAnnotations {
     package static let ignoredVolumeMounts = "telepresence.io/inject-ignore-volume-mounts"
     /// What becomes of volumes: a JSON object of policies by volume or path.
     package static let mountPolicies = "telepresence.io/mount-policies"
+    /// How long the app may take for a TLS handshake; a port follows, see ``TLSAnnotations``.
+    package static let probeTimeout = "telepresence.io/upstream-probe-timeout"
     /// Set on a pod that got an agent: the agent's image.
     package static let injected = "telepresence.io/traffic-agent-image"
     /// Label on a pod that got an agent: its workload's name.

@@ -45,17 +45,25 @@ extension Injector {
         var ports = PortAllocator(containers: containers, targets: finder.targets)
         var agentPorts: [AgentConfig.Port] = []
         var redirects: [PortRedirect] = []
-        for target in finder.targets {
+        let tls = TLSAnnotations(pod: pod, containers: containers, targets: finder.targets, ownVolumes: false)
+        for (place, target) in finder.targets.enumerated() {
             guard let agentPort = ports.next(from: settings.firstAgentPort) else {
                 return .refused(reason: "no port is left for the agent")
             }
             redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
             let name = containers[target.container].name
-            agentPorts.append(AgentConfig.Port(target, of: name, agentPort: agentPort, redirected: true))
+            agentPorts.append(
+                AgentConfig.Port(target, of: name, agentPort: agentPort, redirected: true, tls: tls.settings[place])
+            )
         }
         let mirror = AppMirror(containers: containers, pod: pod, settings: settings, withParts: false)
         let config = self.config(request, mirror, agentPorts)
-        let container = builder.ephemeral(config: config, redirects: redirects, mirror: mirror)
-        return .container(container, config: config, warnings: finder.warnings + mirror.warnings)
+        let container = builder.ephemeral(
+            config: config,
+            redirects: redirects,
+            mirror: mirror,
+            certificates: tls.mounts
+        )
+        return .container(container, config: config, warnings: finder.warnings + tls.warnings + mirror.warnings)
     }
 }

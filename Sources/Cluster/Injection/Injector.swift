@@ -72,7 +72,9 @@ package struct Injector: Sendable {
         var agentPorts: [AgentConfig.Port] = []
         var declared: [JSONValue] = []
         var redirects: [PortRedirect] = []
-        for target in targets {
+        let tls = TLSAnnotations(pod: pod, containers: containers, targets: targets)
+        warnings += tls.warnings
+        for (place, target) in targets.enumerated() {
             // In a replaced container's place callers from inside the pod find the agent, too.
             let next = target.isDirect ? target.number : ports.next(from: settings.firstAgentPort)
             guard let agentPort = next else {
@@ -100,7 +102,13 @@ package struct Injector: Sendable {
             }
             declared.append(port)
             agentPorts.append(
-                AgentConfig.Port(target, of: container.name, agentPort: agentPort, redirected: target.needsRedirect)
+                AgentConfig.Port(
+                    target,
+                    of: container.name,
+                    agentPort: agentPort,
+                    redirected: target.needsRedirect,
+                    tls: tls.settings[place]
+                )
             )
         }
 
@@ -116,8 +124,9 @@ package struct Injector: Sendable {
             "name": .string(AgentEnvironment.volumeName), "emptyDir": ["medium": "Memory", "sizeLimit": "16Mi"],
         ])
         patch.addVolume(builder.tokenVolume)
+        for volume in tls.volumes { patch.addVolume(volume) }
         if !redirects.isEmpty { patch.addInitContainer(builder.redirecting(redirects)) }
-        var agent = builder.agent(config: config, ports: declared, mirror: mirror)
+        var agent = builder.agent(config: config, ports: declared, mirror: mirror, certificates: tls.mounts)
         if native {
             // Starts before the app and ends after it, and does not keep a Job from ending.
             agent["restartPolicy"] = "Always"
@@ -190,7 +199,7 @@ package struct Injector: Sendable {
 
 extension AgentConfig.Port {
     /// A port of the app that was found, with the agent's before it.
-    init(_ target: TargetPort, of container: String, agentPort: Int, redirected: Bool) {
+    init(_ target: TargetPort, of container: String, agentPort: Int, redirected: Bool, tls: AgentConfig.TLS?) {
         self.init(
             container: container,
             name: target.declared?.name,
@@ -199,7 +208,8 @@ extension AgentConfig.Port {
             agentPort: agentPort,
             redirected: redirected,
             services: target.services,
-            isReplaced: target.isReplaced
+            isReplaced: target.isReplaced,
+            tls: tls
         )
     }
 }
