@@ -44,7 +44,8 @@ package struct ChildProgram {
         return terminating == 0 ? (status >> 8) & 0xff : 128 + terminating
     }
 
-    private func spawn() throws -> pid_t {
+    /// Starts the program, found on PATH.
+    func spawn() throws -> pid_t {
         guard let name = arguments.first else { throw CommandError("no command is given after --", exitCode: 64) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -57,7 +58,11 @@ package struct ChildProgram {
         sigemptyset(&defaults)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT] { sigaddset(&defaults, number) }
         posix_spawnattr_setsigdefault(&attributes, &defaults)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+        // Nor with what the thread blocks that this happens to run on, or neither Ctrl-C nor we could end it.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") }
