@@ -68,6 +68,10 @@ import Testing
             ("agent: {image: {pullPolicy: Never}}", "AGENT_IMAGE_PULL_POLICY"),
             ("agent: {logLevel: trace}", "\"trace\""), ("agent: {maxIdleTime: 24h}", "\"24h\""),
             ("intercept: {environment: {excluded: [DB_PASSWORD, TOKEN]}}", "\"DB_PASSWORD,TOKEN\""),
+            (
+                "intercept: {allowGlobalIntercepts: false}",
+                "{\"name\":\"TELEPRESENCE_ALLOW_GLOBAL_INTERCEPTS\",\"value\":\"false\"}"
+            ),
             ("podCIDRs: [10.9.0.0/16]", "10.9.0.0/16"), ("podCIDRStrategy: coverPodIPs", "coverPodIPs"),
             ("agentInjector: {enabled: false}", "\"value\":\"disabled\""),
             ("agentInjector: {webhook: {failurePolicy: Fail}}", "\"Fail\",\"name\":\"agent-injector."),

@@ -227,7 +227,7 @@ package struct AttachmentMachine: Sendable {
             guard let entry = entries[id], let clash = claim.clash(with: entry.claim) else { continue }
             let other = entry.attachment
             guard let reason = standing(other.sessionID).reason(attachment.owner) else {
-                throw Self.refusal(clash, workload, other)
+                throw Self.refusal(of: attachment, clash, workload, other)
             }
             yielding.append((id, reason))
         }
@@ -439,20 +439,6 @@ package struct AttachmentMachine: Sendable {
             return AgentPlace(podName: hello.podName, linkPort: hello.linkPort)
         }
         return Array(serving.sorted { $0.podName < $1.podName }.prefix(Self.maximumPlaces))
-    }
-
-    private static func refusal(
-        _ clash: TrafficClaim.Clash,
-        _ workload: WorkloadKey,
-        _ other: Attachment
-    ) -> ManagerFailure {
-        let done = other.spec.kind.past
-        let what =
-            switch clash {
-            case .port(let port): "port \(port.number) of \(workload)"
-            case .container(let name): "container \(name) of \(workload)"
-            }
-        return ManagerFailure(.conflict, "\(what) is already \(done) by \(other.owner) as \(other.spec.name)")
     }
 }
 

@@ -18,7 +18,8 @@ extension TrafficManager {
         guard [.intercept, .ingest, .wiretap, .replace].contains(spec.kind) else {
             throw ManagerFailure(.invalid, "this manager does not know attachments of the kind \(spec.kind)")
         }
-        try Self.check(filterOf: spec)
+        try check(scopeOf: spec)
+        do throws(FilterProblem) { try spec.checkFilter() } catch { throw ManagerFailure(.invalid, error.message) }
         try await judge.mayAttach(session.principal, namespace: spec.namespace)
         progress(request, "resolve", "looking for \(spec.workload) in namespace \(spec.namespace)", to: session.id)
         let workloads = try await cluster.workloads(namespace: spec.namespace)
@@ -39,6 +40,10 @@ extension TrafficManager {
             if !spec.container.isEmpty { _ = try AttachmentResolver.container(spec.container, of: workload) }
             let services = try await cluster.services(namespace: spec.namespace)
             ports = try AttachmentResolver.ports(spec, of: workload, services: services)
+            // Who does not say the protocol may mean the only port there is.
+            guard !spec.hasFilter || !ports.contains(where: { $0.protocol == .udp }) else {
+                throw ManagerFailure(.invalid, "a filter is about HTTP requests, of which there are none on a UDP port")
+            }
         }
         guard workload.replicas > 0 else {
             throw ManagerFailure(.precondition, "\(workload.key) has no pods: it is scaled to 0")
@@ -70,20 +75,24 @@ extension TrafficManager {
         }
     }
 
-    /// Refuses at once a filter that no agent could follow.
-    private static func check(filterOf spec: AttachmentSpec) throws(ManagerFailure) {
-        let filter = TrafficFilter(spec)
-        guard !filter.isGlobal else { return }
-        guard spec.kind == .intercept else {
+    /// Refuses what takes everything, where the administrator does not want that.
+    func check(scopeOf spec: AttachmentSpec) throws(ManagerFailure) {
+        guard !allowsGlobal else { return }
+        let setting = "the administrator allows none (intercept.allowGlobalIntercepts is false)"
+        switch spec.kind {
+        case .replace:
             throw ManagerFailure(
-                .invalid,
-                "only an intercept takes a filter, not an attachment of the kind \(spec.kind)"
+                .forbidden,
+                "a replacement takes all requests of \(spec.workload): \(setting). "
+                    + "Use `telepresence intercept` with --http-header NAME=VALUE, or `telepresence ingest`"
             )
-        }
-        do throws(FilterProblem) {
-            _ = try RequestMatcher(filter)
-        } catch {
-            throw ManagerFailure(.invalid, error.message)
+        case .intercept where !spec.hasFilter:
+            throw ManagerFailure(
+                .forbidden,
+                "an intercept without a filter takes all requests of \(spec.workload): \(setting). "
+                    + "Choose which requests are yours with --http-header NAME=VALUE"
+            )
+        case .intercept, .ingest, .wiretap, .unknown: return
         }
     }
 

@@ -65,6 +65,11 @@ extension TrafficManager {
         for session: SessionRegistry.Session
     ) throws(ManagerFailure) -> String {
         guard !Task.isCancelled else { throw ManagerFailure(.aborted, "the link was lost") }
+        // The setting may be newer than the attachment; and nobody has looked at what comes back.
+        try check(scopeOf: former.spec)
+        do throws(FilterProblem) { try former.spec.checkFilter() } catch {
+            throw ManagerFailure(.invalid, error.message)
+        }
         var attachment = former
         attachment.sessionID = session.id
         attachment.owner = session.owner

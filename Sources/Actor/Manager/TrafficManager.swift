@@ -25,6 +25,8 @@ package actor TrafficManager {
     let timeouts: ManagerTimeouts
     let logger: Logger
     private let version: String
+    /// Attachments may take all requests of a port, or a whole container.
+    let allowsGlobal: Bool
     let clock = ContinuousClock()
 
     /// Which agent may relay to which session at present.
@@ -55,6 +57,7 @@ package actor TrafficManager {
     ///   - version: what it tells participants.
     ///   - timeouts: how long it waits.
     ///   - excludedVariables: names of variables that no workstation gets.
+    ///   - allowsGlobal: attachments may take all requests of a port, or a whole container.
     ///   - logger: where it says what it does.
     package init(
         cluster: any ManagedCluster,
@@ -62,12 +65,14 @@ package actor TrafficManager {
         version: String,
         timeouts: ManagerTimeouts = ManagerTimeouts(),
         excludedVariables: Set<String> = [],
+        allowsGlobal: Bool = true,
         logger: Logger
     ) {
         machine = AttachmentMachine(excludedVariables: excludedVariables)
         self.cluster = cluster
         self.judge = judge
         self.version = version
+        self.allowsGlobal = allowsGlobal
         self.timeouts = timeouts
         self.logger = logger
         registry = SessionRegistry(timeouts.terms)

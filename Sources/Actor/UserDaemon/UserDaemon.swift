@@ -155,6 +155,7 @@ package actor UserDaemon {
         let (session, info) = try present()
         var spec = spec
         if spec.namespace.isEmpty { spec.namespace = info.namespace }
+        do throws(FilterProblem) { try spec.checkFilter() } catch { throw DaemonFailure(.invalid, error.message) }
         let taken = attachments.values.first {
             $0.spec.name == spec.name && $0.spec.namespace == spec.namespace
         }

@@ -9,6 +9,11 @@ package struct InterceptCommand: AsyncParsableCommand {
         discussion: """
             NAME is the workload's name, or a name of your own together with --workload. With -- CMD, the command runs
             with the container's environment; the intercept ends with it, and its exit status is returned.
+
+            With --http-header or --http-path-… only the requests that have what is asked for come here, one by one, also on
+            connections that are open already; all others go to the app. So several people can intercept one port.
+
+            telepresence intercept web --port 8080 --http-header x-user=ann
             """
     )
 
@@ -18,6 +23,8 @@ package struct InterceptCommand: AsyncParsableCommand {
     var name: String
 
     @OptionGroup var traffic: TrafficOptions
+
+    @OptionGroup(title: "Filter") var filter: FilterOptions
 
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
@@ -30,8 +37,10 @@ package struct InterceptCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
+            var spec = try traffic.specification(name, .intercept)
+            try filter.apply(to: &spec)
             try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
-                .run(terminal, try traffic.specification(name, .intercept))
+                .run(terminal, spec)
         }
     }
 }

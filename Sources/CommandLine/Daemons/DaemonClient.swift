@@ -165,7 +165,11 @@ package struct DaemonClient: Sendable {
             if status.code == .unavailable, status.message.isEmpty {
                 throw CommandError("the user daemon went away", remedy: "telepresence connect")
             }
-            throw CommandError(status.message.isEmpty ? "\(status.code)" : status.message)
+            throw CommandError(
+                status.message.isEmpty ? "\(status.code)" : status.message,
+                // The request was wrong in itself, as are arguments that are refused before anybody is asked.
+                exitCode: status.code == .invalidArgument ? 64 : 1
+            )
         }
     }
 }

@@ -16,6 +16,22 @@ package struct AttachmentOutput: Encodable, Equatable {
         var localPort: UInt16
     }
 
+    /// Which requests it is for.
+    struct Filter: Encodable, Equatable {
+        /// Those with all of these headers, by name in lower case.
+        var headers: [String: String]?
+        /// And one of these of the path.
+        var pathEqual: String?
+        var pathPrefix: String?
+        var pathRegex: String?
+        /// The same for people.
+        var words: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case headers, pathEqual, pathPrefix, pathRegex
+        }
+    }
+
     var id: String
     var name: String
     var kind: String
@@ -37,6 +53,15 @@ package struct AttachmentOutput: Encodable, Equatable {
     var traffic: String?
     /// Why it is not direct everywhere.
     var trafficReason: String?
+
+    /// Which requests it is for; nil when it is for all.
+    var httpFilter: Filter?
+    /// A command that sends such a request, for a shell.
+    var example: String?
+    /// Requests come in plain text also where callers use TLS.
+    var plaintext: Bool?
+    /// What its owner has noted.
+    var metadata: [String: String]?
 
     /// Where the volumes are; nil when they are not mounted.
     var mountPoint: String?
@@ -63,6 +88,12 @@ package struct AttachmentOutput: Encodable, Equatable {
         if attachment.spec.kind == .wiretap { (copied, dropped) = (attachment.copied, attachment.dropped) }
         if !attachment.mountPoint.isEmpty { (mountPoint, mounts) = (attachment.mountPoint, attachment.mounts) }
         if !attachment.mountError.isEmpty { mountError = attachment.mountError }
+        if attachment.spec.hasFilter {
+            httpFilter = Filter(attachment.spec)
+            example = RequestExample(attachment)?.text
+        }
+        if attachment.spec.plaintext { plaintext = true }
+        if !attachment.spec.metadata.isEmpty { metadata = attachment.spec.metadata }
         ports = attachment.ports.map {
             Port(
                 container: $0.container,
@@ -91,6 +122,10 @@ package struct AttachmentOutput: Encodable, Equatable {
                 + " -> \(port.localAddress):\(port.localPort)"
             lines.append(Self.line(verb, way))
         }
+        if let filterWords = httpFilter?.words { lines.append(Self.line("Only", filterWords)) }
+        if plaintext == true { lines.append(Self.line("TLS", "requests come here in plain text")) }
+        if let example { lines.append(Self.line("Try", example)) }
+        if let notes { lines.append(Self.line("Metadata", notes)) }
         if let mountPoint { lines.append(Self.line("Volume Mount Point", mountPoint)) }
         if let mountError { lines.append(Self.line("Volume Mount Error", mountError)) }
         if let tally { lines.append(Self.line("Copied", tally)) }
@@ -106,6 +141,16 @@ package struct AttachmentOutput: Encodable, Equatable {
         guard let copied, let dropped else { return nil }
         let count = "\(copied) connection\(copied == 1 ? "" : "s")"
         return dropped == 0 ? count : "\(count); left out as the workstation did not keep up: \(dropped)"
+    }
+
+    /// What is in `metadata`, by name.
+    private var notes: String? {
+        metadata.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ") }
+    }
+
+    /// Filter and metadata at the end of a line about more than that; empty where there are none.
+    var remarks: String {
+        (httpFilter?.words.map { ", only \($0)" } ?? "") + (notes.map { ", metadata \($0)" } ?? "")
     }
 
     /// What is done to the traffic of a port.
@@ -131,5 +176,18 @@ package struct AttachmentOutput: Encodable, Equatable {
         case .noAgent: "NO_AGENT"
         case .unknown: "UNKNOWN"
         }
+    }
+}
+
+extension AttachmentOutput.Filter {
+    fileprivate init(_ spec: AttachmentSpec) {
+        headers = spec.headers.isEmpty ? nil : spec.headers
+        switch spec.pathMatch {
+        case .unknown: break
+        case .equal: pathEqual = spec.path
+        case .prefix: pathPrefix = spec.path
+        case .regex: pathRegex = spec.path
+        }
+        words = spec.filterWords
     }
 }

@@ -39,6 +39,7 @@ package struct WorkloadOutput: Encodable, Equatable {
                 let what = ports.isEmpty ? attachment.container : ports.joined(separator: ", ")
                 let owner = attachment.owner.isEmpty ? "" : " by \(attachment.owner)"
                 return "\(attachment.past)\(owner) as \(attachment.name) (\(attachment.state)) \(what)"
+                    + attachment.remarks
                     + (attachment.mountPoint.map { ", volumes at \($0)" } ?? "")
                     + (attachment.mountError.map { ", volumes not mounted: \($0)" } ?? "")
                     + (attachment.dropped ?? 0 > 0 ? ", copied \(attachment.tally ?? "")" : "")

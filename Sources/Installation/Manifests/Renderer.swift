@@ -101,6 +101,11 @@ struct Renderer {
             "TELEPRESENCE_ENVIRONMENT_EXCLUDED",
             values.at("intercept", "environment", "excluded")?.stringArray.joined(separator: ",")
         )
+        add(
+            "TELEPRESENCE_ALLOW_GLOBAL_INTERCEPTS",
+            values.at("intercept", "allowGlobalIntercepts")?.bool.map { "\($0)" },
+            unless: "true"
+        )
         add("TELEPRESENCE_POD_CIDRS", values["podCIDRs"]?.stringArray.joined(separator: ","))
         add("TELEPRESENCE_POD_CIDR_STRATEGY", values["podCIDRStrategy"]?.string, unless: "auto")
         add(

@@ -31,6 +31,8 @@ package struct IngestCommand: AsyncParsableCommand {
     @Option(help: "How the agent comes into the pods: ephemeral adds it to running pods, which are not restarted.")
     var attach: AttachManner?
 
+    @OptionGroup(visibility: .hidden) var filter: NoFilterOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions

@@ -40,6 +40,8 @@ package struct ReplaceCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "The namespace. Default: the connection's.")
     var namespace: String?
 
+    @OptionGroup(visibility: .hidden) var filter: NoFilterOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions

@@ -23,6 +23,8 @@ package struct WiretapCommand: AsyncParsableCommand {
 
     @OptionGroup var traffic: TrafficOptions
 
+    @OptionGroup(visibility: .hidden) var filter: NoFilterOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions

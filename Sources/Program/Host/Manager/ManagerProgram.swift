@@ -20,6 +20,8 @@ package enum ManagerProgram {
     private static let lifetimeName = "TELEPRESENCE_CERTIFICATE_LIFETIME"
     /// Names of variables that no workstation gets, separated by commas.
     private static let excludedName = "TELEPRESENCE_ENVIRONMENT_EXCLUDED"
+    /// `false`: nobody may take all requests of a port.
+    private static let globalName = "TELEPRESENCE_ALLOW_GLOBAL_INTERCEPTS"
     /// How often it is looked whether certificates have to be renewed or have been replaced.
     private static let credentialLook = Duration.seconds(60)
     /// How long open tunnels may go on after SIGTERM; the next manager starts only after that.
@@ -46,6 +48,14 @@ package enum ManagerProgram {
         } catch {
             logger.error("the manager cannot serve", metadata: ["reason": "\(error)"])
             return 1
+        }
+    }
+
+    private static func allowsGlobal(_ environment: [String: String]) throws -> Bool {
+        switch environment[globalName] ?? "" {
+        case "", "true": return true
+        case "false": return false
+        case let text: throw Problem(description: "\(globalName) is \"\(text)\": it is true or false")
         }
     }
 
@@ -92,6 +102,7 @@ package enum ManagerProgram {
             judge: judge,
             version: ProductVersion.text,
             excludedVariables: names(environment[excludedName]),
+            allowsGlobal: try allowsGlobal(environment),
             logger: logger
         )
         let server = try await ManagerServer.make(
