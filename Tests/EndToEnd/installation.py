@@ -85,7 +85,7 @@ def scenario_uninstall(lab):
 
 
 def scenario_install(lab):
-    """`install` waits until the manager serves; upgrades keep values, or forget them."""
+    """`install` waits until the manager serves; upgrades keep values, or forget them; one allows intercepts with filters only."""
     if lab.kubectl("get", "namespace", "ambassador").code == 0:
         lab.tp("uninstall", seconds=150).ok()
     lab.tp("install", "--no-create-namespace").failed("no namespace ambassador")
@@ -94,8 +94,13 @@ def scenario_install(lab):
     with Mode(lab, False) as mode:
         mode.curl("http://backend.default/").ok()
     expect(lab.tp("install").failed("installed", "telepresence upgrade").code == 1, "a second install is refused")
-    lab.tp("upgrade", "--set", "podLabels.team=a", seconds=120).ok()
+    lab.tp("upgrade", "--set", "intercept.allowGlobalIntercepts=false", seconds=120).ok()
     expect(variables(lab)["TELEPRESENCE_LOG_LEVEL"] == "debug", "an upgrade keeps values")
+    with Mode(lab, False) as mode:
+        for kind in ("intercept", "replace"):
+            mode.tp(kind, "backend").failed("intercept.allowGlobalIntercepts is false", "--http-header NAME=VALUE")
+        mode.tp("intercept", "backend", "--port", "8080", "--http-header", "x-user=ann").ok()
+        mode.tp("leave", "backend").ok()
     answer = lab.tp("upgrade", "--format", "json", seconds=120).ok().json()
     expect({one["change"] for one in answer["objects"]} == {"unchanged"}, answer)
     lab.tp("upgrade", "--reset-values", seconds=120).ok()

@@ -8,7 +8,9 @@ GET  /            {"by", "pod", "port", "path", "client", "headers"}
 GET  /env         the environment
 GET  /health      ok, unless NOT_READY is set
 GET  /slow/N      the answer of / after N seconds
+GET  /ws          a WebSocket: each message is answered with NAME: and the message
 POST /echo        the body
+POST /body        {"by", "bytes", "sha256", "headers"}: of the body, which may come in chunks
 POST /ask         {"url", "method", "seconds", "headers"}: a request from here; {"status", "body", "error", "seconds"}
 POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds"}: bytes sent from here; {"data", "error"}
 POST /load        {"url", "pause"}: begins to ask that again and again
@@ -17,6 +19,8 @@ GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed":
 POST /load/stop   {"url"}: ends it (without a url: all), and answers as GET /load
 """
 
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -134,7 +138,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.count += 1
-        if self.path == "/health":
+        if self.path == "/ws" and self.headers.get("Upgrade", "").lower() == "websocket":
+            self.websocket()
+        elif self.path == "/health":
             self.answer(b"ok\n", 503 if os.environ.get("NOT_READY") else 200)
         elif self.path == "/env":
             self.answer(dict(os.environ))
@@ -147,9 +153,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.server.count += 1
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.path == "/echo":
             return self.answer(body)
+        if self.path == "/body":
+            digest = hashlib.sha256(body).hexdigest()
+            return self.answer({**self.me(), "bytes": len(body), "sha256": digest})
         words = json.loads(body or "{}")
         if self.path == "/ask":
             self.answer(request(**words))
@@ -164,6 +173,42 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({url: load.stop() for url, load in loads.items()})
         else:
             self.answer({"error": "there is nothing here"}, 404)
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # trailers
+        return b"".join(parts)
+
+    def websocket(self):
+        """Answers messages until the other side ends it (RFC 6455)."""
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+        self.end_headers()
+        self.wfile.flush()
+        self.close_connection = True
+        while len(head := self.rfile.read(2)) == 2:
+            kind, size = head[0] & 15, head[1] & 127
+            if size > 125:
+                size = int.from_bytes(self.rfile.read(2 if size == 126 else 8), "big")
+            mask = self.rfile.read(4)
+            data = bytes(byte ^ mask[at % 4] for at, byte in enumerate(self.rfile.read(size)))
+            if kind == 1:
+                data = self.server.name.encode() + b": " + data
+            answer = {8: 8, 9: 10}.get(kind, kind)
+            length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
+            self.wfile.write(bytes([128 | answer]) + length + data)
+            self.wfile.flush()
+            if kind == 8:
+                return
 
     def log_message(self, form, *values):
         if self.server.talks and "/health" not in form % values:
