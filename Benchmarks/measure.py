@@ -1,6 +1,6 @@
 """Runs benchmarks in a lab like that of the end-to-end tests.
 
-usage: measure.py [--binaries DIR] [--logs DIR] [--json] [--rounds N] [--list] [--workstations N] [--agents N] [NAME…]
+usage: measure.py [--binaries DIR] [--agent PROGRAM] [--logs DIR] [--json] [--rounds N] [--list] [--workstations N] [--agents N] [NAME…]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "Tests", "EndToEnd")]
 
+import agent  # noqa: E402
 import memory  # noqa: E402
 import path  # noqa: E402
 import registry  # noqa: E402
@@ -20,8 +21,8 @@ from run import install  # noqa: E402
 
 #: Benchmarks in the lab: modules with a NAME, a text and `run(lab, report, load, rounds)`.
 IN_LAB = [path, memory]
-#: All of them; `registry` needs no lab.
-BENCHES = [*IN_LAB, registry]
+#: All of them; `registry` and `agent` need no lab.
+BENCHES = [*IN_LAB, registry, agent]
 
 
 def main():
@@ -30,6 +31,7 @@ def main():
     arguments.add_argument("--logs", default=os.path.join(ROOT, ".build", "bench-logs"))
     arguments.add_argument("--json", action="store_true", help="one JSON object a line")
     arguments.add_argument("--rounds", type=int, default=3, help="medians are taken of so many (default: 3)")
+    arguments.add_argument("--agent", metavar="PROGRAM", help="the traffic of the benchmark agent (default: that of --binaries)")
     arguments.add_argument("--against", metavar="DIR", help="where another build of traffic is, for the benchmark memory")
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("--workstations", type=int, default=1000, help="of the registry (default: 1000)")
@@ -50,8 +52,11 @@ def main():
     try:
         if any(bench in IN_LAB for bench in chosen):
             measure_in_lab(options, [bench for bench in chosen if bench in IN_LAB], report, rounds)
-        if registry in chosen:
+        if registry in chosen or agent in chosen:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        if agent in chosen:
+            agent.run(options.binaries, options.agent, report, rounds)
+        if registry in chosen:
             program = os.path.join(options.binaries, "bench-registry")
             registry.run(program, report, options.workstations, options.agents, rounds)
     except Failure as failure:

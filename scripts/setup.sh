@@ -63,3 +63,19 @@ find_kubectl() {
     say "PyPI has no kubectl for this machine; installing Debian's"
     install_missing kubectl=kubernetes-client
 }
+
+# The one static program that the image has; sets `program`. Takes options for `swift build`.
+build_static_traffic() {
+    # The linker takes archives where it finds nothing else, so the libraries are in the program itself.
+    local libraries="$root/.build/images/static-libraries" library archive flags
+    mkdir -p "$libraries"
+    for library in ssl crypto nghttp2; do
+        archive=$(gcc -print-file-name="lib$library.a" 2>/dev/null || clang -print-file-name="lib$library.a")
+        [ -e "$archive" ] || die "lib$library.a is not there; it belongs to the -dev package of lib$library"
+        ln -sf "$(realpath "$archive")" "$libraries/"
+    done
+    flags=(-c release --product traffic --scratch-path "$root/.build/images" "$@"
+        -Xswiftc -static-executable -Xlinker "-L$libraries" -Xlinker -s)
+    swift build "${flags[@]}" >&2
+    program=$(swift build "${flags[@]}" --show-bin-path)/traffic
+}

@@ -16,7 +16,7 @@ final class Board: Sendable {
 
     /// What is counted.
     enum Mark: Hashable, Sendable {
-        case agents, workstations, attachments
+        case agents, workstations, attachments, tunnels
     }
 
     /// What is waited for.

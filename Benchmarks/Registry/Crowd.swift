@@ -10,6 +10,8 @@ import TLS
 /// - `agents N PODS`: there are to be N agents, PODS of them to a workload;
 /// - `workstations N`: there are to be N workstations, each attached to a workload of its own;
 /// - `changes N`: a workstation more attaches and detaches N times; how long everybody waited for the news;
+/// - `filter NAME VALUE`: one workstation attaches to workload 0, for requests with this header; it refuses them all;
+/// - `tunnels`: how many it was asked for;
 /// - `reset`: counts anew; `recovered`: waits until everybody has been welcomed and has his attachment again.
 actor Crowd {
     private let place: Place
@@ -40,6 +42,8 @@ actor Crowd {
             case ("agents", 2): await addAgents(upTo: numbers[0], pods: numbers[1])
             case ("workstations", 1): try await addWorkstations(upTo: numbers[0])
             case ("changes", 1): fields = try await change(times: numbers[0])
+            case ("filter", _) where words.count == 3: try await attach(header: words[1], value: words[2])
+            case ("tunnels", 0): fields = [("tunnels", Double(board.summary.counts[.tunnels] ?? 0))]
             case ("reset", 0): board.reset()
             case ("recovered", 0): fields = await recover(since: began)
             default: throw Trouble("no such command: \(line)")
@@ -93,6 +97,15 @@ actor Crowd {
             for number in first..<next { try await workstations[number].attach() }
         }
         await board.until(.count(.attachments, count))
+    }
+
+    /// The one workstation of the benchmark of the agent.
+    private func attach(header: String, value: String) async throws {
+        let workstation = workstation("filter", 0, isCounted: false)
+        prober = workstation
+        Task { await workstation.run() }
+        await board.until(.count(.workstations, 1))
+        try await workstation.attach(["http", "h2c"], headers: [header: value])
     }
 
     private func workstation(_ name: String, _ workload: Int, isCounted: Bool = true) -> SimulatedWorkstation {

@@ -7,6 +7,8 @@ import Message
 struct EvenCluster: ManagedCluster {
     /// The port that all of them serve.
     static let port: UInt16 = 8080
+    /// One more, which only the benchmark of the agent has.
+    static let http2Port: UInt16 = 8081
 
     /// The workload number `number`, of `pods` pods.
     static func key(_ number: Int, pods: Int) -> WorkloadKey {
@@ -24,7 +26,10 @@ struct EvenCluster: ManagedCluster {
 
     func workloads(namespace: String) async throws(ManagerFailure) -> [WorkloadFacts] {
         let (key, pods) = try Self.parts(namespace)
-        let container = WorkloadFacts.Container(name: "app", ports: [.init(name: "http", number: Self.port)])
+        let ports: [WorkloadFacts.Port] = [
+            .init(name: "http", number: Self.port), .init(name: "h2c", number: Self.http2Port),
+        ]
+        let container = WorkloadFacts.Container(name: "app", ports: ports)
         return [
             WorkloadFacts(key: key, labels: ["app": key.name], containers: [container], replicas: pods, ready: pods)
         ]
@@ -32,8 +37,11 @@ struct EvenCluster: ManagedCluster {
 
     func services(namespace: String) async throws(ManagerFailure) -> [ServiceFacts] {
         let (key, _) = try Self.parts(namespace)
-        let port = ServiceFacts.Port(name: "http", number: 80, target: "http")
-        return [ServiceFacts(name: key.name, selector: ["app": key.name], ports: [port])]
+        let ports = [
+            ServiceFacts.Port(name: "http", number: 80, target: "http"),
+            ServiceFacts.Port(name: "h2c", number: 81, target: "h2c"),
+        ]
+        return [ServiceFacts(name: key.name, selector: ["app": key.name], ports: ports)]
     }
 
     func follow(_ workload: WorkloadKey) -> AsyncStream<Result<PodPicture, ManagerFailure>> {

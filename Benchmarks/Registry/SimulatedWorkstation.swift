@@ -94,9 +94,11 @@ final class SimulatedWorkstation: Sendable {
         var router = CallRouter()
         router.unary(WorkstationCalls.admit) { _, _ in Empty() }
         let calls = router
-        let configuration = LinkConfiguration { link in
+        let configuration = LinkConfiguration { [board] link in
             link.onStream = { stream, fields, _ in
-                if !calls.handle(stream, fields) { stream.reset(.refusedStream) }
+                if calls.handle(stream, fields) { return }
+                board.count(.tunnels)
+                stream.reset(.refusedStream)
             }
         }
         return try await Participant.dial(place, credential.context(alpn: Link.reverse), eventLoop, configuration)
@@ -123,12 +125,18 @@ final class SimulatedWorkstation: Sendable {
     }
 
     /// Attaches; returns once the manager has answered.
-    func attach() async throws {
+    ///
+    /// - Parameters:
+    ///   - ports: The ports that it wants, by name.
+    ///   - headers: What requests must have to be wanted.
+    /// - Throws: what the manager says against it.
+    func attach(_ ports: [String] = ["http"], headers: [String: String] = [:]) async throws {
         let spec = AttachmentSpec(
             name: "w\(workload)",
             kind: .intercept,
             workload: "w\(workload)",
-            ports: [PortSpec(remote: "http", localPort: 8080)]
+            ports: ports.map { PortSpec(remote: $0, localPort: 8080) },
+            headers: headers
         )
         try await ask { .attachRequest(AttachRequest(requestID: $0, spec: spec)) }
     }
