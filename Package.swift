@@ -176,7 +176,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["HTTP2", "TLS", nioCore, nioPosix],
+            dependencies: ["HTTP2", "TLS", "Kernel", nioCore, nioPosix],
             path: "Tests/Support",
             swiftSettings: settings
         ),

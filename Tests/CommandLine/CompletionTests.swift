@@ -11,9 +11,6 @@ import Testing
         let script = FileManager.default.temporaryDirectory.appending(path: "completion-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: script) }
         try Data(Telepresence.completionScript(for: .bash).utf8).write(to: URL(filePath: script))
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(filePath: "/bin/bash")
         // What bash itself does when TAB is pressed after `telepresence int`.
         let press = """
             set -e; source \(script)
@@ -22,11 +19,7 @@ import Testing
             "$function" telepresence int telepresence || true
             echo "${COMPREPLY[@]}"
             """
-        process.arguments = ["--norc", "-c", press]
-        process.standardOutput = pipe
-        try process.run()
-        let output = String(decoding: pipe.fileHandleForReading.drained(), as: UTF8.self)
-        process.waitUntilExit()
+        let output = try TestProgram.run(["/bin/bash", "--norc", "-c", press]).output
         #expect(output.trimmingCharacters(in: .whitespacesAndNewlines) == "intercept")
     }
 }

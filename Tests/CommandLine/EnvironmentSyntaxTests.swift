@@ -56,14 +56,6 @@ import Testing
     }
 
     private static func output(_ words: String...) throws -> String {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(filePath: words[0])
-        process.arguments = Array(words.dropFirst())
-        process.standardOutput = pipe
-        try process.run()
-        let data = pipe.fileHandleForReading.drained()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self)
+        try TestProgram.run(words).output
     }
 }

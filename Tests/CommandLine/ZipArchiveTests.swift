@@ -20,17 +20,11 @@ import Testing
                 data = archive.read(info)
                 print(info.filename, len(data), hashlib.sha256(data).hexdigest()[:8], *info.date_time)
             """
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script, path.path]
-        process.environment = ["PATH": "/usr/bin:/bin:/usr/local/bin", "PYTHONIOENCODING": "utf-8"]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        let environment = ["PATH": "/usr/bin:/bin:/usr/local/bin", "PYTHONIOENCODING": "utf-8"]
+        let words = ["/usr/bin/env", "python3", "-c", script, path.path]
+        let (status, output) = try TestProgram.run(words, environment: environment)
+        #expect(status == 0)
+        return output.split(separator: "\n").map(String.init)
     }
 
     @Test("another program reads the files, their sums and their date")

@@ -35,17 +35,9 @@ import TestSupport
     }
 
     private func run(_ tool: String, _ arguments: [String]) async throws -> (status: Int32, text: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: tool)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        return try await NIOThreadPool.singleton.runIfActive {
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.drained(), as: UTF8.self)
-            process.waitUntilExit()
-            return (process.terminationStatus, text)
+        try await NIOThreadPool.singleton.runIfActive {
+            let result = try TestProgram.run([tool] + arguments, errors: .dropped)
+            return (result.status, result.output)
         }
     }
 

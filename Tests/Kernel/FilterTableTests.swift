@@ -120,28 +120,9 @@ private final class Held: @unchecked Sendable {
 
 /// What the real `nft` says about a namespace, without indentation.
 private func ruleset(_ namespace: NetworkNamespace) throws -> String {
-    let pipe = try Descriptor.pipe()
-    try namespace.run { () throws(SystemError) in
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, pipe.writing.rawValue, 1)
-        var words: [UnsafeMutablePointer<CChar>?] = [strdup("nft"), strdup("list"), strdup("ruleset"), nil]
-        defer { for word in words { free(word) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, "/usr/sbin/nft", &actions, nil, &words, environ)
-        guard code == 0 else { throw SystemError("start", "nft", code: code) }
-        pipe.writing.close()
-        var status: CInt = 0
-        waitpid(process, &status, 0)
+    let output = try namespace.run { () throws(SystemError) in
+        Result { try TestProgram.run(["/usr/sbin/nft", "list", "ruleset"]).output }
     }
-    var output: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while true {
-        let count = read(pipe.reading.rawValue, &buffer, buffer.count)
-        if count <= 0 { break }
-        output += buffer[..<count]
-    }
-    return String(decoding: output, as: UTF8.self).split(separator: "\n")
+    return try output.get().split(separator: "\n")
         .map { line in String(line.drop { $0 == "\t" || $0 == " " }) }.joined(separator: "\n")
 }

@@ -38,19 +38,9 @@ enum Repository {
     static func manifest() throws -> [String: Any] {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "architecture-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: scratch) }
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package",
-        ]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let data = output.fileHandleForReading.drained()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0,
-            let manifest = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+        let words = ["swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package"]
+        let (status, output) = try TestProgram.run(words, errors: .dropped)
+        guard status == 0, let manifest = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
         else { throw Failure(description: "swift package dump-package failed") }
         return manifest
     }

@@ -14,16 +14,10 @@ import TestSupport
 
     @Test("kubectl kustomize reads k8s/base, with the names that the code relies on", .enabled(if: kubectl != nil))
     func kustomize() throws {
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(Self.kubectl))
-        process.arguments = ["kustomize", "k8s/base"]
-        process.currentDirectoryURL = Self.root
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.drained(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        let kubectl = try #require(Self.kubectl)
+        let folder = Self.root.appending(path: "k8s/base").path
+        let (status, text) = try TestProgram.run([kubectl, "kustomize", folder])
+        #expect(status == 0)
         let kinds = text.split(separator: "\n").filter { $0.hasPrefix("kind: ") }.map { $0.dropFirst(6) }
         #expect(
             Set(kinds) == [

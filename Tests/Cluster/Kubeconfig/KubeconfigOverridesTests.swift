@@ -153,17 +153,9 @@ import Testing
         )
         let environment = ["KUBECONFIG": "\(first):\(second)", "HOME": folder, "PATH": "/usr/bin:/bin"]
         for context in [nil, "one", "two"] {
-            let process = Process()
-            process.executableURL = URL(filePath: kubectl)
-            process.arguments = ["config", "view", "--minify", "--raw", "-o", "json"]
-            if let context { process.arguments? += ["--context", context] }
-            process.environment = environment
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            try process.run()
-            let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-            process.waitUntilExit()
-            let view = try JSONValue.parse([UInt8](output))
+            var words = [kubectl, "config", "view", "--minify", "--raw", "-o", "json"]
+            if let context { words += ["--context", context] }
+            let view = try JSONValue.parse([UInt8](TestProgram.run(words, environment: environment).output.utf8))
             let cluster = view["clusters"]?.array?.first?["cluster"]
             let access = try Kubeconfig.load(path: nil, environment: environment)
                 .access(.init(context: context, environment: environment))

@@ -6,6 +6,7 @@ import Kernel
 import Message
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import Host
@@ -124,28 +125,8 @@ final class RootDaemonBench: Sendable {
     }
 
     func output(_ words: [String]) throws -> String {
-        let pipe = try Descriptor.pipe()
         try namespace.run { () throws(SystemError) in
-            var actions = posix_spawn_file_actions_t()
-            posix_spawn_file_actions_init(&actions)
-            defer { posix_spawn_file_actions_destroy(&actions) }
-            posix_spawn_file_actions_adddup2(&actions, pipe.writing.rawValue, 1)
-            var list: [UnsafeMutablePointer<CChar>?] = words.map { word in strdup(word) } + [nil]
-            defer { for word in list { free(word) } }
-            var process: pid_t = 0
-            let code = posix_spawn(&process, words[0], &actions, nil, &list, environ)
-            guard code == 0 else { throw SystemError("start", words[0], code: code) }
-            pipe.writing.close()
-            var status: CInt = 0
-            waitpid(process, &status, 0)
-        }
-        var collected: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = read(pipe.reading.rawValue, &buffer, buffer.count)
-            if count <= 0 { break }
-            collected += buffer[..<count]
-        }
-        return String(decoding: collected, as: UTF8.self)
+            Result { try TestProgram.run(words).output }
+        }.get()
     }
 }

@@ -23,17 +23,7 @@ enum Programs {
         return telepresence
     }
 
-    static func run(_ words: [String]) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: words[0])
-        process.arguments = Array(words.dropFirst())
-        process.standardOutput = pipe
-        try process.run()
-        let data = pipe.fileHandleForReading.drained()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-    }
+    static func run(_ words: [String]) throws -> (status: Int32, output: String) { try TestProgram.run(words) }
 
     static func output(_ words: [String]) throws -> String { try run(words).output }
 

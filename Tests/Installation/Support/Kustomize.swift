@@ -16,16 +16,9 @@ enum Kustomize {
 
     /// The objects of an overlay, by what they are.
     static func objects(_ folder: String) throws -> [ObjectReference: JSONValue] {
-        let process = Process()
-        process.executableURL = URL(filePath: kubectl ?? "kubectl")
-        process.arguments = ["kustomize", "k8s/" + folder]
-        process.currentDirectoryURL = root
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.drained(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw InstallationError(.invalid, "kubectl kustomize \(folder)") }
+        let words = [kubectl ?? "kubectl", "kustomize", root.appending(path: "k8s/" + folder).path]
+        let (status, text) = try TestProgram.run(words)
+        guard status == 0 else { throw InstallationError(.invalid, "kubectl kustomize \(folder)") }
         return table(try YAMLReader.documents(text, origin: folder).map { try knownObject($0) })
     }
 

@@ -45,18 +45,9 @@ import TestSupport
             return server.serveDatagrams(on: datagrams).and(server.serveStreams(on: streams)).map { _ in bound }
         }.get()
         defer { loop.execute { server.value.close() } }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/dig")
-        process.arguments = ["@127.0.0.1", "-p", "\(port)", "+time=3", "+tries=1"] + words
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        return await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                let data = pipe.fileHandleForReading.drained()
-                process.waitUntilExit()
-                continuation.resume(returning: String(decoding: data, as: UTF8.self))
-            }
+        return try await NIOThreadPool.singleton.runIfActive {
+            let options = ["@127.0.0.1", "-p", "\(port)", "+time=3", "+tries=1"]
+            return try TestProgram.run(["dig"] + options + words).output
         }
     }
 

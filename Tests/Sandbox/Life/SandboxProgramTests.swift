@@ -15,17 +15,7 @@ struct SandboxProgramTests {
     /// Runs a program to its end; status and output.
     @discardableResult
     static func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = output.fileHandleForReading.drained()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+        try TestProgram.run([program] + arguments, errors: .joined)
     }
 
     func sandbox(_ arguments: String...) throws -> (status: Int32, output: String) {

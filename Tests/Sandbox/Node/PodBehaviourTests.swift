@@ -97,7 +97,7 @@ struct PodBehaviourTests {
                     namespace: "default"
                 )
             }
-            try await create("image", ["image": "nginx:1"])
+            try await create("image", ["image": "example.com/no-such-image:1"])
             try await create("program", ["image": "sandbox/tools", "command": ["no-such-program"]])
             try await create(
                 "object",

@@ -133,24 +133,7 @@ package final class IsolatedNetwork: Sendable {
         _ arguments: [String],
         control: Descriptor
     ) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, control.rawValue, IsolationHolder.controlNumber)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // Whatever the calling thread blocks.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, executable, &actions, &attributes, &words, environ)
-        guard code == 0 else { throw SystemError("start", executable, code: code) }
-        return process
+        let files: [CInt: ProgramLaunch.File] = [0: .null, IsolationHolder.controlNumber: .descriptor(control.rawValue)]
+        return try ProgramLaunch(executable, arguments, files: files).start()
     }
 }

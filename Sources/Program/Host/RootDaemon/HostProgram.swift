@@ -11,41 +11,15 @@ enum HostProgram {
         standardInput: Descriptor? = nil,
         standardOutput: Descriptor? = nil
     ) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        if let standardInput {
-            posix_spawn_file_actions_adddup2(&actions, standardInput.rawValue, STDIN_FILENO)
-        } else {
-            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        }
-        if let standardOutput {
-            posix_spawn_file_actions_adddup2(&actions, standardOutput.rawValue, STDOUT_FILENO)
-        }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The daemon blocks the signals that it waits for; a program of its must not inherit that.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, executable, &actions, &attributes, &words, environ)
-        guard code == 0 else { throw SystemError("start", executable, code: code) }
-        return process
+        var launch = ProgramLaunch(executable, arguments)
+        launch.files[STDIN_FILENO] = standardInput.map { .descriptor($0.rawValue) } ?? .null
+        if let standardOutput { launch.files[STDOUT_FILENO] = .descriptor(standardOutput.rawValue) }
+        return try launch.start()
     }
 
     /// Runs a program to its end; its exit status, 128 and more for a signal.
     static func run(_ executable: String, _ arguments: [String]) throws(SystemError) -> Int32 {
-        let process = try spawn(executable, arguments)
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0 {
-            guard errno == EINTR else { throw .last("wait", executable) }
-        }
-        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+        try ProgramLaunch.status(of: spawn(executable, arguments))
     }
 
     /// Where a program is, among the usual places.

@@ -3,21 +3,14 @@ import Kernel
 
 /// Runs a tool to its end, in the namespaces of the calling thread.
 enum Subprocess {
-    /// Blocks until the tool ends; its exit status (-1 for a signal) and what it wrote to standard error.
+    /// Blocks until the tool ends; its exit status (128 and more for a signal) and what it wrote to standard error.
     static func run(_ arguments: [String], input: String) throws(SystemError) -> (status: CInt, error: String) {
         let standardInput = try Descriptor.pipe()
         let standardError = try Descriptor.pipe()
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, standardInput.reading.rawValue, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, standardError.writing.rawValue, 2)
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var process: pid_t = 0
-        let code = posix_spawnp(&process, arguments[0], &actions, nil, &words, environ)
-        guard code == 0 else { throw SystemError("run", arguments[0], code: code) }
+        let files: [CInt: ProgramLaunch.File] = [
+            0: .descriptor(standardInput.reading.rawValue), 1: .null, 2: .descriptor(standardError.writing.rawValue),
+        ]
+        let process = try ProgramLaunch(arguments[0], Array(arguments.dropFirst()), files: files).start()
         standardInput.reading.close()
         standardError.writing.close()
         var rest = Array(input.utf8)[...]
@@ -35,8 +28,6 @@ enum Subprocess {
             guard count > 0 else { break }
             text.append(contentsOf: chunk[..<count])
         }
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
-        return (status & 0x7F == 0 ? status >> 8 & 0xFF : -1, String(decoding: text, as: UTF8.self))
+        return (try ProgramLaunch.status(of: process), String(decoding: text, as: UTF8.self))
     }
 }

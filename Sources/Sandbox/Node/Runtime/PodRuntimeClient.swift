@@ -44,26 +44,13 @@ package final class PodRuntimeClient: Sendable {
     }
 
     private static func spawn(_ program: String, _ control: CInt) {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, control, PodRuntime.controlDescriptor)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        let arguments: [String] = [program, "pod-runtime", String(getpid())]
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        words.append(nil)
-        var process: pid_t = 0
-        let code = posix_spawn(&process, program, &actions, &attributes, &words, environ)
-        for word in words { free(word) }
-        posix_spawn_file_actions_destroy(&actions)
-        posix_spawnattr_destroy(&attributes)
+        let files: [CInt: ProgramLaunch.File] = [0: .null, PodRuntime.controlDescriptor: .descriptor(control)]
+        let process = try? ProgramLaunch(program, ["pod-runtime", String(getpid())], files: files).start()
         close(control)
-        guard code == 0 else { return }
-        var status: CInt = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        guard let process else { return }
+        let status = try? ProgramLaunch.status(of: process)
         // Without it nothing can run, and all that ran is gone.
-        if csb_exit_status(status) != 0 { StandardError.write("sandbox: the pod runtime ended unexpectedly") }
+        if status != 0 { StandardError.write("sandbox: the pod runtime ended unexpectedly") }
     }
 
     /// Ends the runtime process, and with it every pod.
