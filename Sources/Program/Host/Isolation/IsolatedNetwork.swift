@@ -133,7 +133,9 @@ package final class IsolatedNetwork: Sendable {
         _ arguments: [String],
         control: Descriptor
     ) throws(SystemError) -> pid_t {
-        let files: [CInt: ProgramLaunch.File] = [0: .null, IsolationHolder.controlNumber: .descriptor(control.rawValue)]
+        let files: [CInt: ProgramLaunch.File] = [
+            0: .null, IsolationHolder.controlNumber: .descriptor(control.rawValue),
+        ]
         return try ProgramLaunch(executable, arguments, files: files).start()
     }
 }
