@@ -8,6 +8,9 @@ internal import NIOCore
 /// ``produce(limit:emit:)`` by ``takeEvents()``, and `produce` is called from nowhere else but the owner's pump. Confined to
 /// one isolation domain.
 final class HTTP2Session {
+    /// What one header block may have on its way out; how much may come in is the peer's limit.
+    private static let headerBlockLimit = 1 << 20
+
     let isServer: Bool
     let configuration: LinkConfiguration
     private(set) var session: OpaquePointer?
@@ -33,7 +36,9 @@ final class HTTP2Session {
     private var unconsumed = 0
     /// Of these, bytes whose connection window was not given back yet.
     private var withheld = 0
-    private var nameValue: [UInt8] = []
+    private var nameValues: [nghttp2_nv] = []
+    /// Streams to be reset once what can be sent has been.
+    private var late: [(stream: SessionStream, code: HTTP2ErrorCode)] = []
 
     /// Makes a session; its preface and settings are ready to be produced.
     ///
@@ -47,6 +52,8 @@ final class HTTP2Session {
         nghttp2_option_set_no_auto_window_update(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
         nghttp2_option_set_max_continuations(options, 8)
+        nghttp2_option_set_max_send_header_block_length(options, Self.headerBlockLimit)
+        if !configuration.validatesMessages { nghttp2_option_set_no_http_messaging(options, 1) }
         nghttp2_option_set_stream_reset_rate_limit(
             options,
             UInt64(clamping: configuration.resetBurst),
@@ -125,7 +132,7 @@ final class HTTP2Session {
                 self.produced += count
             } else if self.blocked || self.produced == before {
                 // Zero also means that only payloads passed by reference were sent.
-                break
+                guard !self.blocked, self.resetLate() else { break }
             }
         }
         var start = self.staging.readerIndex
@@ -166,7 +173,7 @@ final class HTTP2Session {
     /// Opens a stream (client).
     ///
     /// - Throws: `goingAway` while draining; `library`.
-    func open(_ fields: [HeaderField], endStream: Bool) throws(HTTP2Error) -> SessionStream {
+    func open(_ fields: HeaderBlock, endStream: Bool) throws(HTTP2Error) -> SessionStream {
         guard nghttp2_session_check_request_allowed(self.session) == 1 else { throw .goingAway }
         let stream = SessionStream(id: 0)
         stream.headSent = true
@@ -186,7 +193,7 @@ final class HTTP2Session {
     }
 
     /// Sends the response head (server); only the first call counts.
-    func respond(_ stream: SessionStream, _ fields: [HeaderField], endStream: Bool) {
+    func respond(_ stream: SessionStream, _ fields: HeaderBlock, endStream: Bool) {
         guard self.isServer, !stream.headSent, !stream.closed, !stream.resetHere else { return }
         stream.headSent = true
         if endStream {
@@ -202,6 +209,16 @@ final class HTTP2Session {
         if result != 0 { self.reset(stream, .internalError) }
     }
 
+    /// Sends the head of an interim response (server), before the response's own.
+    func respondInterim(_ stream: SessionStream, _ fields: HeaderBlock) {
+        guard self.isServer, !stream.headSent, !stream.closed, !stream.resetHere else { return }
+        let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        let result = self.withNameValues(fields) { values, count in
+            nghttp2_submit_headers(self.session, flags, stream.id, nil, values, count, nil)
+        }
+        if result != 0 { self.reset(stream, .internalError) }
+    }
+
     /// Queues bytes; ignored once the stream is ended, reset or closed.
     func write(_ stream: SessionStream, _ buffer: ByteBuffer) {
         guard !stream.ended, !stream.closed, !stream.resetHere, buffer.readableBytes > 0 else { return }
@@ -212,7 +229,7 @@ final class HTTP2Session {
     }
 
     /// Ends our side once the queue is empty, with trailers if there are any.
-    func end(_ stream: SessionStream, trailers: [HeaderField]?) {
+    func end(_ stream: SessionStream, trailers: HeaderBlock?) {
         guard !stream.ended, !stream.closed, !stream.resetHere else { return }
         stream.ended = true
         stream.trailers = trailers
@@ -224,6 +241,33 @@ final class HTTP2Session {
         guard !stream.closed, !stream.resetHere else { return }
         stream.resetHere = true
         nghttp2_submit_rst_stream(self.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+    }
+
+    /// Resets the stream behind what is queued and can be sent; see ``HTTP2Stream/resetInOrder(_:)``.
+    func resetInOrder(_ stream: SessionStream, _ code: HTTP2ErrorCode) {
+        guard !stream.closed, !stream.resetHere, !stream.resetsLate else { return }
+        stream.resetsLate = true
+        self.late.append((stream, code))
+    }
+
+    /// Nothing more can be sent at present: submits the resets whose turn has come.
+    ///
+    /// - Returns: Whether there was one.
+    private func resetLate() -> Bool {
+        guard !self.late.isEmpty else { return false }
+        let all = self.late
+        self.late.removeAll(keepingCapacity: true)
+        var submitted = false
+        for (stream, code) in all where !stream.closed && !stream.resetHere {
+            if code == .noError, stream.ended, !stream.localDone {
+                // RFC 9113, 8.1: it says that no more is wanted, and must not cut off what is complete.
+                self.late.append((stream, code))
+            } else {
+                self.reset(stream, code)
+                submitted = true
+            }
+        }
+        return submitted
     }
 
     /// Gives window back for bytes that the owner is done with.
@@ -273,6 +317,11 @@ final class HTTP2Session {
         nghttp2_session_get_remote_settings(self.session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
     }
 
+    /// How many streams the peer lets be open at once; meaningful once its settings came.
+    var peerMaximumStreams: UInt32 {
+        nghttp2_session_get_remote_settings(self.session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    }
+
     /// Sends a PING whose answer is reported with the same number.
     func ping(_ number: UInt64) {
         withUnsafeBytes(of: number.bigEndian) { raw in
@@ -301,29 +350,28 @@ final class HTTP2Session {
 
     /// Runs `body` with the fields as nghttp2 wants them; valid only inside.
     func withNameValues<Value>(
-        _ fields: [HeaderField],
+        _ fields: HeaderBlock,
         _ body: (UnsafePointer<nghttp2_nv>?, Int) -> Value
     ) -> Value {
-        self.nameValue.removeAll(keepingCapacity: true)
-        for field in fields {
-            self.nameValue.append(contentsOf: field.name.utf8)
-            self.nameValue.append(contentsOf: field.value.utf8)
-        }
-        return self.nameValue.withUnsafeMutableBufferPointer { bytes in
-            var offset = 0
-            let values = fields.map { field in
-                let name = bytes.baseAddress.map { $0 + offset }
-                let value = name.map { $0 + field.name.utf8.count }
-                offset += field.name.utf8.count + field.value.utf8.count
-                return nghttp2_nv(
-                    name: name,
-                    value: value,
-                    namelen: field.name.utf8.count,
-                    valuelen: field.value.utf8.count,
-                    flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)
+        fields.bytes.withUnsafeBufferPointer { bytes in
+            // It only reads, whatever its declaration says.
+            var next = UnsafeMutablePointer(mutating: bytes.baseAddress)
+            self.nameValues.removeAll(keepingCapacity: true)
+            for entry in fields.entries {
+                let value = next.map { $0 + Int(entry.nameLength) }
+                let flags = entry.neverIndexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
+                self.nameValues.append(
+                    nghttp2_nv(
+                        name: next,
+                        value: value,
+                        namelen: Int(entry.nameLength),
+                        valuelen: Int(entry.valueLength),
+                        flags: UInt8(flags.rawValue)
+                    )
                 )
+                next = value.map { $0 + Int(entry.valueLength) }
             }
-            return values.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }
+            return self.nameValues.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }
         }
     }
 

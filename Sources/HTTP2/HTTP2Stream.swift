@@ -10,8 +10,12 @@ package final class HTTP2Stream {
     package let id: Int32
     /// The link it belongs to.
     package let link: Link
-    /// Response head (interim responses are skipped) or trailers.
+    /// Response head or trailers.
     package var onHeaders: ((_ fields: [HeaderField], _ endStream: Bool) -> Void)?
+    /// The same as they came, instead of `onHeaders`: for those who pass them on.
+    package var onBlock: ((_ block: HeaderBlock, _ endStream: Bool) -> Void)?
+    /// The head of an interim response (RFC 9110, 15.2), before the response's own.
+    package var onInterim: ((HeaderBlock) -> Void)?
     /// Bytes came; call ``consume(_:)`` once done with them: that is the back-pressure.
     package var onData: ((ByteBuffer) -> Void)?
     /// The loop has read all there is for now; comes after one or more `onData`, the place to flush.
@@ -47,7 +51,18 @@ package final class HTTP2Stream {
 
     /// As server: sends the response head; only the first call counts.
     package func sendHeaders(_ fields: [HeaderField], endStream: Bool) {
-        self.link.session?.respond(self.record, fields, endStream: endStream)
+        self.sendHeaders(HeaderBlock(fields), endStream: endStream)
+    }
+
+    /// As server: sends the response head as it is; only the first call counts.
+    package func sendHeaders(_ block: HeaderBlock, endStream: Bool) {
+        self.link.session?.respond(self.record, block, endStream: endStream)
+        self.link.setDirty()
+    }
+
+    /// As server: sends the head of an interim response; ignored after the response's own.
+    package func sendInterim(_ block: HeaderBlock) {
+        self.link.session?.respondInterim(self.record, block)
         self.link.setDirty()
     }
 
@@ -61,6 +76,11 @@ package final class HTTP2Stream {
     ///
     /// - Parameter trailers: Fields to end with, if any.
     package func end(trailers: [HeaderField]? = nil) {
+        self.end(with: trailers.map { HeaderBlock($0) })
+    }
+
+    /// Ends this side once the queue is empty, with trailers as they are if there are any.
+    package func end(with trailers: HeaderBlock?) {
         self.link.session?.end(self.record, trailers: trailers)
         self.link.setDirty()
     }
@@ -73,6 +93,15 @@ package final class HTTP2Stream {
         self.link.setDirty()
     }
 
+    /// Ends both sides behind what was written, as far as the peer takes it at present.
+    ///
+    /// With `noError` what was written goes out completely, where this side has ended: the peer is told that no more of it is
+    /// wanted (RFC 9113, 8.1). As with ``reset(_:)`` `onClose` follows; what still comes before is reported.
+    package func resetInOrder(_ code: HTTP2ErrorCode) {
+        self.link.session?.resetInOrder(self.record, code)
+        self.link.setDirty()
+    }
+
     /// Gives the peer window back for so many bytes of `onData`.
     package func consume(_ bytes: Int) {
         self.link.session?.consume(self.record, bytes)
@@ -82,6 +111,8 @@ package final class HTTP2Stream {
     /// Breaks reference cycles through the callbacks.
     func forgetCallbacks() {
         self.onHeaders = nil
+        self.onBlock = nil
+        self.onInterim = nil
         self.onData = nil
         self.onReadComplete = nil
         self.onEnd = nil

@@ -22,6 +22,8 @@ package final class Link {
     ///
     /// `onEnd` follows when the request has no body.
     package var onStream: ((HTTP2Stream, [HeaderField], _ endStream: Bool) -> Void)?
+    /// The same with the request's head as it came, instead of ``onStream``: for those who pass it on.
+    package var onRequest: ((HTTP2Stream, HeaderBlock, _ endStream: Bool) -> Void)?
     /// The link is over; exactly once, after `onClose` of all its streams.
     ///
     /// Whoever sets it on a link that is over already is told in the loop's next turn.
@@ -51,6 +53,8 @@ package final class Link {
     /// When it was made, in milliseconds since 1970.
     package let opened = WallClock.milliseconds
 
+    /// How long the last bytes of a drained link may take.
+    private static let lastOutput = TimeAmount.seconds(30)
     private static let numbers = Atomic<UInt64>(0)
     private(set) var session: HTTP2Session?
     private let configuration: LinkConfiguration
@@ -107,6 +111,11 @@ package final class Link {
     /// - Returns: The stream; set its callbacks before control returns to the loop.
     /// - Throws: `closed`, `goingAway`, `notClient`.
     package func open(_ fields: [HeaderField], endStream: Bool) throws(HTTP2Error) -> HTTP2Stream {
+        try self.open(HeaderBlock(fields), endStream: endStream)
+    }
+
+    /// Opens a stream with a head as it is, in the same manner.
+    package func open(_ fields: HeaderBlock, endStream: Bool) throws(HTTP2Error) -> HTTP2Stream {
         self.eventLoop.assertInEventLoop()
         if case .closed(let reason) = self.state { throw .closed(reason) }
         guard self.role == .client else { throw .notClient }
@@ -121,6 +130,11 @@ package final class Link {
     /// Whether the peer accepts extended CONNECT; false until its settings came.
     package var peerAcceptsExtendedConnect: Bool {
         self.peerSettings && self.session?.peerEnablesConnectProtocol == true
+    }
+
+    /// How many streams the peer lets be open at once; nil until its settings came.
+    package var peerMaximumStreams: Int? {
+        self.peerSettings ? self.session.map { Int($0.peerMaximumStreams) } : nil
     }
 
     /// Calls back once the peer's settings are known or the link is over: at once when they are.
@@ -174,7 +188,10 @@ package final class Link {
     @discardableResult
     package func drain(within limit: TimeAmount) -> EventLoopFuture<Void> {
         self.drain()
-        let closing = self.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.close() }
+        let closing = self.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            self.close()
+            self.channel.close(promise: nil)
+        }
         return self.channel.closeFuture.always { _ in closing.cancel() }.recover { _ in }
     }
 
@@ -255,10 +272,25 @@ package final class Link {
         let onClose = self.onClose
         self.onClose = nil
         self.onStream = nil
+        self.onRequest = nil
         self.onGoAway = nil
         onClose?(reason)
+        let context = self.context
         self.context = nil
+        if reason == .drained, let context { return self.closeBehindOutput(context) }
         self.channel.close(promise: nil)
+    }
+
+    /// Closes the channel once it has sent everything, which a close would cut off.
+    private func closeBehindOutput(_ context: ChannelHandlerContext) {
+        let channel = self.channel
+        let late = self.eventLoop.assumeIsolated().scheduleTask(in: Self.lastOutput) { channel.close(promise: nil) }
+        let sent = self.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.whenComplete { _ in
+            late.cancel()
+            channel.close(promise: nil)
+        }
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: sent)
     }
 
     // MARK: Output
@@ -331,10 +363,15 @@ package final class Link {
         case .opened(let record, let fields, let endStream):
             let stream = HTTP2Stream(record, self)
             record.owner = stream
+            if let onRequest = self.onRequest { return onRequest(stream, fields, endStream) }
             guard let onStream = self.onStream else { return stream.reset(.refusedStream) }
-            onStream(stream, fields, endStream)
+            onStream(stream, fields.fields, endStream)
+        case .interim(let record, let fields):
+            if !record.resetHere { record.owner?.onInterim?(fields) }
         case .headers(let record, let fields, let endStream):
-            if !record.resetHere { record.owner?.onHeaders?(fields, endStream) }
+            guard !record.resetHere, let stream = record.owner else { return }
+            if let onBlock = stream.onBlock { return onBlock(fields, endStream) }
+            stream.onHeaders?(fields.fields, endStream)
         case .data(let record, let buffer):
             guard !record.resetHere, let stream = record.owner, let onData = stream.onData else {
                 return session.consume(record, buffer.readableBytes)
@@ -381,7 +418,7 @@ package final class Link {
     // MARK: Keepalive
 
     private func startKeepalive() {
-        _ = self.sendPing(nil)
+        if self.configuration.pingsAtStart { _ = self.sendPing(nil) }
         guard let idle = self.configuration.keepaliveIdle else { return }
         self.keepalive = KeepaliveMachine(
             idle: idle,

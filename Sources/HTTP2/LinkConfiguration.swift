@@ -35,6 +35,10 @@ package struct LinkConfiguration: Sendable {
     package var handshakeDeadline: TimeAmount = .seconds(10)
     /// As server: accept extended CONNECT (RFC 8441).
     package var enableConnectProtocol = true
+    /// Whether the rules of HTTP messages (RFC 9113, 8) are enforced; false for those who pass messages on to somebody who does.
+    package var validatesMessages = true
+    /// Whether the round trip is measured at the start; foreign servers hold pings against their clients.
+    package var pingsAtStart = true
     /// Runs on the link's loop before the first byte is read: the place to set `onStream` and `onClose`.
     package var onStart: (@Sendable (Link) -> Void)?
 

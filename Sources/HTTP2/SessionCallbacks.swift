@@ -52,7 +52,7 @@ private let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, data
     return me._withUnsafeGuaranteedRef { me in
         let id = frame.pointee.hd.stream_id
         if let stream = me.record(id) {
-            stream.fields = []
+            stream.fields = HeaderBlock()
             stream.fieldsSize = 0
         } else if me.isServer, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             let stream = SessionStream(id: id)
@@ -64,23 +64,22 @@ private let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, frame, data
     }
 }
 
-private let onHeader: nghttp2_on_header_callback = { _, frame, name, nameLength, value, valueLength, _, data in
+private let onHeader: nghttp2_on_header_callback = { _, frame, name, nameLength, value, valueLength, flags, data in
     guard let frame, let me = session(data) else { return ok }
     return me._withUnsafeGuaranteedRef { me in
         guard let stream = me.record(frame.pointee.hd.stream_id) else { return ok }
         stream.fieldsSize += nameLength + valueLength + 32
         guard stream.fieldsSize <= me.configuration.maximumHeaderList else {
-            stream.fields = []
+            stream.fields = HeaderBlock()
             // A little too much costs the stream, and a bomb the link.
             let bomb = stream.fieldsSize > 16 * me.configuration.maximumHeaderList
             if bomb { me.complaint = "header list of more than \(stream.fieldsSize) bytes" }
             return bomb ? NGHTTP2_ERR_CALLBACK_FAILURE.rawValue : ok
         }
         stream.fields.append(
-            HeaderField(
-                String(decoding: UnsafeBufferPointer(start: name, count: nameLength), as: UTF8.self),
-                String(decoding: UnsafeBufferPointer(start: value, count: valueLength), as: UTF8.self)
-            )
+            name: UnsafeBufferPointer(start: name, count: nameLength),
+            value: UnsafeBufferPointer(start: value, count: valueLength),
+            neverIndexed: flags & UInt8(NGHTTP2_NV_FLAG_NO_INDEX.rawValue) != 0
         )
         return ok
     }
@@ -118,12 +117,15 @@ extension HTTP2Session {
         guard let stream = self.record(header.stream_id) else { return }
         let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         let fields = stream.fields
-        stream.fields = []
+        stream.fields = HeaderBlock()
         if stream.fieldsSize > self.configuration.maximumHeaderList {
             return self.reset(stream, .enhanceYourCalm)
         }
         // RFC 9110, 15.2: interim responses come before the real one.
-        if !self.isServer, !stream.headReceived, fields[":status"]?.hasPrefix("1") == true { return }
+        if !self.isServer, !stream.headReceived, !endStream, fields.isInterim {
+            self.events.append(.interim(stream, fields))
+            return
+        }
         let isRequest = self.isServer && !stream.headReceived
         stream.headReceived = true
         if endStream { stream.remoteDone = true }
@@ -161,7 +163,9 @@ private let onClose: nghttp2_on_stream_close_callback = { _, id, code, data in
     me._withUnsafeGuaranteedRef { me in
         guard let stream = me.streams.removeValue(forKey: id) else { return }
         stream.drop()
-        me.events.append(.closed(stream, HTTP2ErrorCode(rawValue: code)))
+        // What was never sent can be asked again (RFC 9113, 8.7); nghttp2 calls it an internal error.
+        let code = stream.unsent && !stream.resetHere ? .refusedStream : HTTP2ErrorCode(rawValue: code)
+        me.events.append(.closed(stream, code))
     }
     return ok
 }
@@ -169,12 +173,15 @@ private let onClose: nghttp2_on_stream_close_callback = { _, id, code, data in
 private let onNotSent: nghttp2_on_frame_not_send_callback = { _, frame, code, data in
     guard let frame, let me = session(data) else { return ok }
     me._withUnsafeGuaranteedRef { me in
-        // A response or trailers that nghttp2 refuses to send would leave the peer waiting.
         guard UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue,
-            frame.pointee.headers.cat != NGHTTP2_HCAT_REQUEST,
             let stream = me.record(frame.pointee.hd.stream_id)
         else { return }
-        me.reset(stream, .internalError)
+        if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            stream.unsent = true
+        } else {
+            // A response or trailers that nghttp2 refuses to send would leave the peer waiting.
+            me.reset(stream, .internalError)
+        }
     }
     return ok
 }

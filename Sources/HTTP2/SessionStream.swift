@@ -13,7 +13,7 @@ final class SessionStream {
     var wasFull = false
     /// The owner has said its last byte.
     var ended = false
-    var trailers: [HeaderField]?
+    var trailers: HeaderBlock?
     /// Our header frame was submitted.
     var headSent = false
     /// nghttp2 found nothing to send and waits for `resume`.
@@ -27,10 +27,14 @@ final class SessionStream {
     /// Bytes received and not consumed by the owner.
     var unconsumed = 0
     /// The header block being received.
-    var fields: [HeaderField] = []
+    var fields = HeaderBlock()
     var fieldsSize = 0
     /// Reset here: nothing more is reported but the end.
     var resetHere = false
+    /// A reset is to follow what is queued.
+    var resetsLate = false
+    /// Our request's header frame was given up before it was sent.
+    var unsent = false
     var closed = false
     /// The stream as the link's users know it.
     var owner: HTTP2Stream?

@@ -165,7 +165,7 @@ import Testing
         let pair = try SessionPair(server: tight)
         // What the client may send is settled by its own view; nghttp2 does not heed the peer's limit.
         _ = try pair.client.open(
-            SessionPair.get + (0..<30).map { HeaderField("x-\($0)", String(repeating: "v", count: 400)) },
+            SessionPair.get(with: (0..<30).map { HeaderField("x-\($0)", String(repeating: "v", count: 400)) }),
             endStream: true
         )
         try pair.exchange()
@@ -183,7 +183,7 @@ import Testing
         tight.maximumHeaderList = 1024
         let pair = try SessionPair(server: tight)
         _ = try pair.client.open(
-            SessionPair.get + (0..<100).map { HeaderField("x-\($0)", String(repeating: "v", count: 400)) },
+            SessionPair.get(with: (0..<100).map { HeaderField("x-\($0)", String(repeating: "v", count: 400)) }),
             endStream: true
         )
         try pair.exchange()
@@ -254,25 +254,72 @@ import Testing
         #expect(pair.client.isFinished && pair.server.isFinished)
     }
 
-    @Test("interim responses are skipped")
+    @Test("interim responses come before the response")
     func interim() throws {
         let pair = try SessionPair()
         _ = try pair.client.open(SessionPair.get, endStream: true)
         try pair.exchange()
-        // HEADERS with ":status: 103" (literal, name index 8), then the real response from the session.
-        #expect(pair.client.receive(ByteBuffer(bytes: [0, 0, 5, 1, 4, 0, 0, 0, 1, 0x08, 3, 0x31, 0x30, 0x33])) == nil)
         let served = try #require(pair.opened.first?.stream)
+        let hints: HeaderBlock = [HeaderField(":status", "103"), HeaderField("link", "</a>")]
+        pair.server.respondInterim(served, hints)
+        pair.server.respondInterim(served, [HeaderField(":status", "100")])
         pair.server.respond(served, [HeaderField(":status", "204")], endStream: true)
         try pair.exchange()
+        let interim = pair.clientEvents.compactMap { if case .interim(_, let fields) = $0 { fields } else { nil } }
         let heads = pair.clientEvents.compactMap { if case .headers(_, let fields, _) = $0 { fields } else { nil } }
+        #expect(interim == [hints, [HeaderField(":status", "100")]])
         #expect(heads == [[HeaderField(":status", "204")]])
+        #expect(SessionPair.closeCodes(pair.clientEvents) == [.noError])
+    }
+
+    @Test("a reset in order follows what is queued; NO_ERROR waits until the response is complete")
+    func resetInOrder() throws {
+        var small = LinkConfiguration()
+        small.streamWindow = 70_000
+        let pair = try SessionPair(client: small)
+        var opened: [SessionStream] = []
+        for code in [HTTP2ErrorCode.cancel, .noError] {
+            opened.append(try pair.client.open(SessionPair.get, endStream: false))
+            try pair.exchange()
+            let served = try #require(pair.opened.last?.stream)
+            pair.server.respond(served, [HeaderField(":status", "200")], endStream: false)
+            pair.server.write(served, self.bytes(100_000))
+            pair.server.end(served, trailers: [HeaderField("x-sum", "1")])
+            pair.server.resetInOrder(served, code)
+            try pair.exchange()
+        }
+        // What the window takes comes first; for the rest of the one nobody waits.
+        #expect(SessionPair.closeCodes(pair.clientEvents) == [.cancel])
+        #expect(SessionPair.data(pair.clientEvents).readableBytes == 140_000)
+        pair.client.consume(opened[1], 70_000)
+        try pair.exchange()
+        #expect(SessionPair.data(pair.clientEvents).readableBytes == 170_000)
+        #expect(SessionPair.closeCodes(pair.clientEvents) == [.cancel, .noError])
+        #expect(pair.clientFailure == nil && pair.serverFailure == nil)
+    }
+
+    @Test("a field's bytes and its mark pass as they are, UTF-8 or not")
+    func bytesOfFields() throws {
+        let pair = try SessionPair()
+        var head = SessionPair.get
+        let (name, value) = (Array("x-latin".utf8), [0x63, 0xE9, 0xFF] as [UInt8])
+        name.withUnsafeBufferPointer { name in
+            value.withUnsafeBufferPointer {
+                head.append(name: name, value: $0, neverIndexed: true)
+                head.append(name: name, value: $0, neverIndexed: false)
+            }
+        }
+        _ = try pair.client.open(head, endStream: true)
+        try pair.exchange()
+        #expect(pair.opened.first?.fields == head)
+        #expect(head.fields.last == HeaderField("x-latin", "c\u{FFFD}\u{FFFD}"))
     }
 
     @Test("extended CONNECT is announced and accepted")
     func extendedConnect() throws {
         let pair = try SessionPair()
         #expect(pair.client.peerEnablesConnectProtocol)
-        let request = [
+        let request: HeaderBlock = [
             HeaderField(":method", "CONNECT"), HeaderField(":protocol", "connect-udp"), HeaderField(":scheme", "https"),
             HeaderField(":authority", "a"), HeaderField(":path", "/x"),
         ]

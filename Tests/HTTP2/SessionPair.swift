@@ -52,7 +52,7 @@ final class SessionPair {
     }
 
     /// The streams that the client has opened, as the server sees them.
-    var opened: [(stream: SessionStream, fields: [HeaderField])] {
+    var opened: [(stream: SessionStream, fields: HeaderBlock)] {
         self.serverEvents.compactMap {
             if case .opened(let stream, let fields, _) = $0 { (stream, fields) } else { nil }
         }
@@ -67,7 +67,9 @@ final class SessionPair {
         events.compactMap { if case .closed(_, let code) = $0 { code } else { nil } }
     }
 
-    static let get = [
+    static func get(with more: [HeaderField]) -> HeaderBlock { HeaderBlock(get.fields + more) }
+
+    static let get: HeaderBlock = [
         HeaderField(":method", "POST"), HeaderField(":scheme", "https"), HeaderField(":authority", "a"),
         HeaderField(":path", "/x"),
     ]

@@ -20,6 +20,8 @@ final class GateScene: Sendable {
         /// What the workstation's side does with a dial.
         var answers = Answer.takes
         var workstationDials = 0
+        /// Dials that are not answered yet.
+        private var unanswered: [(Result<any Channel, DialFailure>) -> Void] = []
 
         enum Answer { case takes, fails, never }
 
@@ -57,8 +59,15 @@ final class GateScene: Sendable {
             switch answers {
             case .takes: dial(workstationPort) { completion($0.mapError { _ in .refused }) }
             case .fails: loop.assumeIsolated().execute { completion(.failure(.timeout)) }
-            case .never: break
+            case .never: unanswered.append(completion)
             }
+        }
+
+        /// Workstations that were dialled have had their time.
+        func giveUp() {
+            let all = unanswered
+            unanswered = []
+            for completion in all { completion(.failure(.timeout)) }
         }
 
         private func dial(_ port: Int, _ completion: @escaping (Result<any Channel, any Error>) -> Void) {
@@ -83,7 +92,8 @@ final class GateScene: Sendable {
                 router: side,
                 dialler: side,
                 counts: AgentCounts(),
-                sniffTime: sniffTime
+                sniffTime: sniffTime,
+                settingsTime: .seconds(60)
             )
             return (NIOLoopBound(side, eventLoop: loop), NIOLoopBound(port, eventLoop: loop))
         }.get()

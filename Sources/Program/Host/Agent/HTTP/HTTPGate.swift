@@ -6,7 +6,7 @@ import Tunnel
 /// The near end of a client's connection to a port: passes its requests on to the app or to workstations.
 ///
 ///     sniffing ──request──► requests ──upgrade, malformed, end──► raw
-///        │ └────preface───► frames (HTTP/2 passed to the app), or HTTP/2 is ended here
+///        │ └────preface───► frames (HTTP/2 passed to the app), or an ``HTTP2Gate`` takes over
 ///        └──────anything else, or the server speaks first───────► raw
 ///
 /// The bytes are the client's own, unchanged, in the buffers in which they came. A request is passed on once its head has come, and
@@ -34,6 +34,8 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
         case frames
         /// Bytes both ways with one upstream.
         case raw
+        /// HTTP/2 is about to be ended here.
+        case leaving
         case over
     }
 
@@ -120,7 +122,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     var isClientWritable: Bool { context?.channel.isWritable ?? true }
 
     private var mayRead: Bool {
-        !isDialling && !isHeld && mode != .over && (current?.isWritable ?? true)
+        !isDialling && !isHeld && mode != .over && mode != .leaving && (current?.isWritable ?? true)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -186,6 +188,15 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
         port.left(self)
     }
 
+    /// Leaves the pipeline to who was put above.
+    func leave() {
+        guard let context else { return }
+        if clientEnded { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        let channel = context.channel
+        context.pipeline.syncOperations.removeHandler(self).whenFailure { _ in channel.close(promise: nil) }
+        if readHeld { channel.read() }
+    }
+
     // MARK: To the client
 
     func writeClient(_ buffer: ByteBuffer) {
@@ -231,7 +242,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
             }
         // The server speaks first: no HTTP.
         case .sniffing: enterRaw(upstream)
-        case .raw, .frames, .over: break
+        case .raw, .frames, .leaving, .over: break
         }
     }
 
@@ -288,6 +299,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
         case .sniffing: sniff()
         case .requests: followRequests()
         case .frames, .raw: passAll()
+        case .leaving: break
         case .over: pending = ByteBuffer()
         }
     }
@@ -308,7 +320,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     private func passEnd() {
         guard !isDialling, !isHeld else { return }
         switch mode {
-        case .over: return
+        case .leaving, .over: return
         case .raw, .frames: current?.endOutput()
         case .requests, .sniffing:
             if pending.readableBytes > 0 {

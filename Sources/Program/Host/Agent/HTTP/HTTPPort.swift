@@ -4,27 +4,34 @@ import NIOCore
 final class HTTPPort {
     /// How long a client may keep silent before it is taken for one that waits for the server's first word.
     static let sniffTime = TimeAmount.milliseconds(200)
+    /// How long a client's HTTP/2 waits for what the app allows.
+    static let settingsTime = TimeAmount.seconds(1)
 
     let eventLoop: any EventLoop
     let router: any RequestRouter
     let dialler: any UpstreamDialler
     let counts: AgentCounts
     let sniffTime: TimeAmount
+    let settingsTime: TimeAmount
     /// Connections whose HTTP/2 goes to the app as it is.
     private var framed: [ObjectIdentifier: HTTPGate] = [:]
+    /// Connections whose HTTP/2 is ended here.
+    private var ended: [ObjectIdentifier: HTTP2Gate] = [:]
 
     init(
         eventLoop: any EventLoop,
         router: any RequestRouter,
         dialler: any UpstreamDialler,
         counts: AgentCounts,
-        sniffTime: TimeAmount = HTTPPort.sniffTime
+        sniffTime: TimeAmount = HTTPPort.sniffTime,
+        settingsTime: TimeAmount = HTTPPort.settingsTime
     ) {
         self.eventLoop = eventLoop
         self.router = router
         self.dialler = dialler
         self.counts = counts
         self.sniffTime = sniffTime
+        self.settingsTime = settingsTime
     }
 
     /// Serves a connection that does not read yet.
@@ -37,9 +44,14 @@ final class HTTPPort {
     /// The routes have changed: connections that cannot follow request by request are asked to come again.
     func routesChanged() {
         for gate in framed.values { gate.checkFrames() }
+        for gate in ended.values { gate.routesChanged() }
     }
 
     func entered(_ gate: HTTPGate) { framed[ObjectIdentifier(gate)] = gate }
 
     func left(_ gate: HTTPGate) { framed[ObjectIdentifier(gate)] = nil }
+
+    func entered(_ gate: HTTP2Gate) { ended[ObjectIdentifier(gate)] = gate }
+
+    func left(_ gate: HTTP2Gate) { ended[ObjectIdentifier(gate)] = nil }
 }
