@@ -15,11 +15,17 @@ package final class TLSHandler: ChannelDuplexHandler {
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
+    /// User outbound event: the connection is about to be cut, without the closing alert.
+    package struct Abort: Sendable {
+        package init() {}
+    }
+
     private enum State { case idle, handshaking, open, over }
 
     private let tlsContext: TLSContext
     private let role: TLSSession.Role
     private let deadline: TimeAmount
+    private let acceptsPlainEnd: Bool
     private var session: TLSSession?
     private var state = State.idle
     private var timer: Scheduled<Void>?
@@ -32,6 +38,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     private var outputClosed = false
     private var inputClosed = false
     private var flushWanted = false
+    private var aborted = false
     private var reading = false
     private var readWanted = false
 
@@ -41,7 +48,14 @@ package final class TLSHandler: ChannelDuplexHandler {
     ///   - context: Credentials, trust and application protocols.
     ///   - role: Client, with the server's name to check, or server.
     ///   - handshakeDeadline: Time from the channel's start to the end of the handshake.
-    package init(context: TLSContext, role: TLSSession.Role, handshakeDeadline: TimeAmount = .seconds(10)) {
+    ///   - acceptsPlainEnd: A peer that ends without the closing alert, as many do, is taken for one that has said it.
+    package init(
+        context: TLSContext,
+        role: TLSSession.Role,
+        handshakeDeadline: TimeAmount = .seconds(10),
+        acceptsPlainEnd: Bool = false
+    ) {
+        self.acceptsPlainEnd = acceptsPlainEnd
         self.tlsContext = context
         self.role = role
         self.deadline = handshakeDeadline
@@ -60,7 +74,7 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        if self.state != .over, let error = self.session?.endOfInput() {
+        if self.state != .over, !self.isPlainEnd, let error = self.session?.endOfInput() {
             self.end(error)
             context.fireErrorCaught(error)
         } else {
@@ -139,6 +153,15 @@ package final class TLSHandler: ChannelDuplexHandler {
         }
     }
 
+    package func triggerUserOutboundEvent(
+        context: ChannelHandlerContext,
+        event: Any,
+        promise: EventLoopPromise<Void>?
+    ) {
+        if event is Abort { self.aborted = true }
+        context.triggerUserOutboundEvent(event, promise: promise)
+    }
+
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is TLSHandshakeCompleted:
@@ -146,6 +169,10 @@ package final class TLSHandler: ChannelDuplexHandler {
             break
         case ChannelEvent.inputClosed:
             guard self.state != .over, !self.inputClosed else { return }
+            if self.isPlainEnd {
+                self.inputClosed = true
+                return context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            }
             if let error = self.session?.endOfInput() { self.fail(error, context) }
         default: context.fireUserInboundEventTriggered(event)
         }
@@ -153,6 +180,9 @@ package final class TLSHandler: ChannelDuplexHandler {
 }
 
 extension TLSHandler {
+    /// Whether an end without the closing alert is one in good order.
+    private var isPlainEnd: Bool { self.acceptsPlainEnd && self.state == .open }
+
     private func start(_ context: ChannelHandlerContext) {
         guard self.state == .idle else { return }
         self.state = .handshaking
@@ -199,7 +229,11 @@ extension TLSHandler {
             self.sayGoodbye(context)
             context.close(mode: .output, promise: promise)
         }
-        let event = TLSHandshakeCompleted(alpn: self.session?.alpn, peer: self.session?.peerCertificate)
+        let event = TLSHandshakeCompleted(
+            alpn: self.session?.alpn,
+            peer: self.session?.peerCertificate,
+            askedForCertificate: self.session?.wasAskedForCertificate ?? false
+        )
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -252,7 +286,7 @@ extension TLSHandler {
     /// Sends the closing alert behind everything that was written.
     private func sayGoodbye(_ context: ChannelHandlerContext) {
         self.outputClosed = true
-        guard self.state == .open else { return }
+        guard self.state == .open, !self.aborted else { return }
         self.flushNow(context)
         self.session?.close()
         self.sendHandshake(context)

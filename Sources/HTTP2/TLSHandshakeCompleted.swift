@@ -6,4 +6,6 @@ package struct TLSHandshakeCompleted: Sendable, Equatable {
     package let alpn: String?
     /// The peer's certificate, verified as the context asked; nil when it gave none.
     package let peer: PeerCertificate?
+    /// The server asked us for a certificate, whether it got one or not; never of a client.
+    package let askedForCertificate: Bool
 }

@@ -21,6 +21,7 @@ package final class TLSContext: Sendable {
     ///   - alpn: Application protocols to offer; empty offers none.
     ///   - minimumVersion: The oldest version to agree on.
     ///   - maximumVersion: The newest version to agree on.
+    ///   - checksNames: Whether the certificate has to be for the server's name.
     /// - Returns: The context.
     /// - Throws: `badCredentials` for PEM that cannot be used.
     package static func client(
@@ -28,9 +29,11 @@ package final class TLSContext: Sendable {
         identity: TLSIdentity?,
         alpn: [String],
         minimumVersion: TLSVersion = .v1_2,
-        maximumVersion: TLSVersion = .v1_3
+        maximumVersion: TLSVersion = .v1_3,
+        checksNames: Bool = true
     ) throws(TLSError) -> TLSContext {
-        let context = try TLSContext(TLS_client_method(), alpn, minimumVersion, checksNames: trust != .nobodyChecked)
+        let checksNames = checksNames && trust != .nobodyChecked
+        let context = try TLSContext(TLS_client_method(), alpn, minimumVersion, checksNames: checksNames)
         _ = tp_SSL_CTX_set_max_version(context.pointer, maximumVersion.code)
         if let identity { try context.use(identity) }
         try context.believe(trust)
@@ -135,6 +138,10 @@ package final class TLSContext: Sendable {
         switch trust {
         case .nobodyChecked: break
         case .system: _ = SSL_CTX_set_default_verify_paths(self.pointer)
+        case .certificates(let pem):
+            try believe(.authorities(pem: pem), asServer: asServer)
+            // A chain need not end at an authority that issued itself.
+            _ = X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(self.pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
         case .authorities(let pem):
             let authorities = try PEM.certificates(pem, what: "the list of authorities")
             let store = SSL_CTX_get_cert_store(self.pointer)

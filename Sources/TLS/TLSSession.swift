@@ -43,6 +43,8 @@ package final class TLSSession {
     private var state = State.handshaking
     private var peerClosed = false
     private var closed = false
+    /// The server wants to see a certificate of ours, good or none.
+    package private(set) var wasAskedForCertificate = false
     /// The first complaint about the peer's certificate, recorded while the chain is checked.
     private var complaint: TLSError?
 
@@ -67,6 +69,7 @@ package final class TLSSession {
         case .server: SSL_set_accept_state(ssl)
         case .client(let name):
             SSL_set_connect_state(ssl)
+            SSL_set_cert_cb(ssl, hearDemand, Unmanaged.passUnretained(self).toOpaque())
             if let name { try self.expect(name) }
         }
     }
@@ -268,6 +271,9 @@ extension TLSSession {
         guard accepted == 1 else { throw .badCredentials(reason: "\"\(name)\" cannot be a server's name") }
     }
 
+    /// The server wants a certificate.
+    fileprivate func noteDemand() { self.wasAskedForCertificate = true }
+
     /// Keeps the first thing that is wrong with the peer's chain.
     fileprivate func note(_ code: Int32, _ certificate: OpaquePointer?) {
         guard self.complaint == nil else { return }
@@ -291,6 +297,13 @@ extension TLSSession {
             self.complaint = .certificateRejected(reason: words ?? "error \(code)")
         }
     }
+}
+
+/// Called before a certificate of ours is picked; changes nothing, only listens.
+private let hearDemand: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> Int32 = { _, session in
+    guard let session else { return 1 }
+    Unmanaged<TLSSession>.fromOpaque(session).takeUnretainedValue().noteDemand()
+    return 1
 }
 
 /// OpenSSL's word on each certificate of a chain; changes nothing, only listens.

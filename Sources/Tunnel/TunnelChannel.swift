@@ -97,7 +97,8 @@ package final class TunnelChannel: Channel, ChannelCore {
             if inbound.isEmpty { becomeInactive() }
         } else {
             inbound = []
-            pipeline.fireErrorCaught(ChannelError.eof)
+            // SwiftNIO keeps `eof` to itself.
+            pipeline.fireErrorCaught(ChannelError.inputClosed)
             becomeInactive()
         }
     }

@@ -42,6 +42,22 @@ package struct AgentRoutes {
         package let sessionID: String
         package let address: String
         package let port: UInt16
+        /// TLS that is ended on the port is not opened anew on the way there.
+        package let isPlaintext: Bool
+
+        package init(
+            attachmentID: String,
+            sessionID: String,
+            address: String,
+            port: UInt16,
+            isPlaintext: Bool = false
+        ) {
+            self.attachmentID = attachmentID
+            self.sessionID = sessionID
+            self.address = address
+            self.port = port
+            self.isPlaintext = isPlaintext
+        }
     }
 
     /// Where a new connection goes.
@@ -173,7 +189,8 @@ package struct AgentRoutes {
                 attachmentID: attachment.id,
                 sessionID: attachment.sessionID,
                 address: resolved.localAddress.isEmpty ? "127.0.0.1" : resolved.localAddress,
-                port: resolved.localPort
+                port: resolved.localPort,
+                isPlaintext: attachment.spec.plaintext
             )
         }
         let entry = Held(

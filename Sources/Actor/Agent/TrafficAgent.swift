@@ -18,6 +18,8 @@ package actor TrafficAgent {
     }
     private var toldGeneration: UInt64 = 0
     private var watchers: [@Sendable () -> Void] = []
+    /// What keeps requests to a port from being looked at.
+    private var obstacles: [AgentRoutes.Port: @Sendable () -> String?] = [:]
     /// The session of each attachment that the manager has told of, with ports here or without.
     private var holders: [String: String] = [:]
 
@@ -64,6 +66,12 @@ package actor TrafficAgent {
     /// Calls `body` on the actor's executor whenever anything may be routed otherwise than before.
     package func watchRoutes(_ body: @escaping @Sendable () -> Void) { watchers.append(body) }
 
+    /// Asks `obstacle`, on the actor's executor, what keeps requests to `port` from being looked at, before an attachment is taken that
+    /// needs that; it is refused with these words.
+    package func check(_ port: AgentRoutes.Port, by obstacle: @escaping @Sendable () -> String?) {
+        obstacles[port] = obstacle
+    }
+
     /// The sessions that have an attachment here: only these may link directly.
     package var sessions: Set<String> { routes.sessions }
 
@@ -76,10 +84,19 @@ package actor TrafficAgent {
         let state = change.removed ? "removed" : "\(change.attachment.state)"
         logger.info("attachment", metadata: ["id": "\(change.attachment.id)", "state": "\(state)"])
         holders[change.attachment.id] = change.removed ? nil : change.attachment.sessionID
+        if !change.removed, !attachments.contains(change.attachment.id), let obstacle = obstacle(to: change.attachment)
+        {
+            return .agentReport(AgentReport(attachmentID: change.attachment.id, state: .error, message: obstacle))
+        }
         switch routes.apply(change) {
         case .report(let report): return .agentReport(report)
         case .none: return nil
         }
+    }
+
+    private func obstacle(to attachment: Attachment) -> String? {
+        guard attachment.spec.plaintext || !TrafficFilter(attachment.spec).isGlobal else { return nil }
+        return attachment.ports.lazy.compactMap { [obstacles] in obstacles[AgentRoutes.Port($0)]?() }.first
     }
 
     /// The workstation did not answer a connection in time: its traffic goes to the app until a probe is answered.

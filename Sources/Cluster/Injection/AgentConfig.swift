@@ -50,6 +50,8 @@ package struct AgentConfig: Sendable, Hashable {
         package var isReplaced: Bool
         /// How TLS is ended here; nil where it is passed on as it is.
         package var tls: TLS?
+        /// Why TLS is passed on although the pod says how to end it; nil where nothing is wrong.
+        package var tlsProblem: String?
 
         package init(
             container: String,
@@ -60,7 +62,8 @@ package struct AgentConfig: Sendable, Hashable {
             redirected: Bool,
             services: [ServicePort],
             isReplaced: Bool = false,
-            tls: TLS? = nil
+            tls: TLS? = nil,
+            tlsProblem: String? = nil
         ) {
             self.container = container
             self.name = name
@@ -71,6 +74,7 @@ package struct AgentConfig: Sendable, Hashable {
             self.services = services
             self.isReplaced = isReplaced
             self.tls = tls
+            self.tlsProblem = tlsProblem
         }
     }
 
@@ -218,6 +222,7 @@ extension AgentConfig.Port {
         json["name"] = name.map { .string($0) }
         if isReplaced { json["replaced"] = true }
         json["tls"] = tls?.json
+        json["tlsProblem"] = tlsProblem.map { .string($0) }
         return json
     }
 
@@ -233,6 +238,7 @@ extension AgentConfig.Port {
         redirected = json["redirected"]?.bool ?? false
         isReplaced = json["replaced"]?.bool ?? false
         tls = AgentConfig.TLS(json: json["tls"])
+        tlsProblem = json["tlsProblem"]?.string
         services = []
         for service in json["services"]?.array ?? [] {
             services.append(

@@ -53,7 +53,14 @@ extension Injector {
             redirects.append(PortRedirect(transport: target.transport, from: target.number, to: agentPort))
             let name = containers[target.container].name
             agentPorts.append(
-                AgentConfig.Port(target, of: name, agentPort: agentPort, redirected: true, tls: tls.settings[place])
+                AgentConfig.Port(
+                    target,
+                    of: name,
+                    agentPort: agentPort,
+                    redirected: true,
+                    tls: tls.settings[place],
+                    tlsProblem: tls.problems[place]
+                )
             )
         }
         let mirror = AppMirror(containers: containers, pod: pod, settings: settings, withParts: false)

@@ -107,7 +107,8 @@ package struct Injector: Sendable {
                     of: container.name,
                     agentPort: agentPort,
                     redirected: target.needsRedirect,
-                    tls: tls.settings[place]
+                    tls: tls.settings[place],
+                    tlsProblem: tls.problems[place]
                 )
             )
         }
@@ -199,7 +200,14 @@ package struct Injector: Sendable {
 
 extension AgentConfig.Port {
     /// A port of the app that was found, with the agent's before it.
-    init(_ target: TargetPort, of container: String, agentPort: Int, redirected: Bool, tls: AgentConfig.TLS?) {
+    init(
+        _ target: TargetPort,
+        of container: String,
+        agentPort: Int,
+        redirected: Bool,
+        tls: AgentConfig.TLS?,
+        tlsProblem: String?
+    ) {
         self.init(
             container: container,
             name: target.declared?.name,
@@ -209,7 +217,8 @@ extension AgentConfig.Port {
             redirected: redirected,
             services: target.services,
             isReplaced: target.isReplaced,
-            tls: tls
+            tls: tls,
+            tlsProblem: tlsProblem
         )
     }
 }

@@ -15,6 +15,8 @@ struct TLSAnnotations {
 
     /// The settings by the place of the target.
     private(set) var settings: [Int: AgentConfig.TLS] = [:]
+    /// Why others have none although they are annotated.
+    private(set) var problems: [Int: String] = [:]
     /// Elements of the pod's `volumes`.
     private(set) var volumes: [JSONValue] = []
     /// Elements of the agent's `volumeMounts`.
@@ -27,8 +29,6 @@ struct TLSAnnotations {
     private let ownVolumes: Bool
     /// The annotations by port, as they are written there.
     private var said: [Int: [Kind: String]] = [:]
-    /// The ports of which something is wrong.
-    private var wrong: Set<Int> = []
     /// Where the secrets are, by name.
     private var places: [String: String] = [:]
 
@@ -57,8 +57,12 @@ struct TLSAnnotations {
             read(name, value, targets)
         }
         for (place, target) in targets.enumerated() {
-            guard let said = said[place], !wrong.contains(place) else { continue }
-            settings[place] = setting(said, target)
+            guard let said = said[place], problems[place] == nil else { continue }
+            do throws(Problem) {
+                settings[place] = try setting(said, target)
+            } catch {
+                warn(place, "TLS on port \(target.number) is passed on as it is: \(error.reason)")
+            }
         }
     }
 
@@ -82,12 +86,10 @@ struct TLSAnnotations {
         }
         let text = (value.string ?? "").trimmed
         guard !text.isEmpty else {
-            wrong.insert(place)
-            return warnings.append("the annotation \(name) is empty: TLS on port \(port) is passed on as it is")
+            return warn(place, "the annotation \(name) is empty: TLS on port \(port) is passed on as it is")
         }
         if let other = said[place]?[kind], other != text {
-            wrong.insert(place)
-            return warnings.append("two annotations \(kind.rawValue) name port \(port): TLS is passed on as it is")
+            return warn(place, "two annotations \(kind.rawValue) name port \(port): TLS is passed on as it is")
         }
         said[place, default: [:]][kind] = text
     }
@@ -101,66 +103,69 @@ struct TLSAnnotations {
         }
     }
 
-    private mutating func setting(_ said: [Kind: String], _ target: TargetPort) -> AgentConfig.TLS? {
-        func give(up reason: String) -> AgentConfig.TLS? {
-            warnings.append("TLS on port \(target.number) is passed on as it is: \(reason)")
-            return nil
-        }
+    private mutating func warn(_ place: Int, _ text: String) {
+        warnings.append(text)
+        problems[place] = problems[place] ?? text
+    }
+
+    /// Why an annotation is of no use.
+    private struct Problem: Error {
+        let reason: String
+    }
+
+    private mutating func setting(_ said: [Kind: String], _ target: TargetPort) throws(Problem) -> AgentConfig.TLS {
         for (secret, path) in [(Kind.downstreamSecret, Kind.downstreamPath), (.upstreamSecret, .upstreamPath)]
         where said[secret] != nil && said[path] != nil {
-            return give(up: "it has both \(secret.rawValue) and \(path.rawValue)")
-        }
-        guard said[.downstreamSecret] != nil || said[.downstreamPath] != nil else {
-            return give(up: "without downstream-tls-secret or downstream-tls-path nothing can be read of it")
+            throw Problem(reason: "it has both \(secret.rawValue) and \(path.rawValue)")
         }
         var skips = false
         if let text = said[.skipVerify] {
             switch text.lowercased() {
             case "enabled", "true": skips = true
             case "disabled", "false": break
-            default: return give(up: "upstream-insecure-skip-verify is neither enabled nor disabled, but '\(text)'")
+            default:
+                throw Problem(reason: "upstream-insecure-skip-verify is neither enabled nor disabled, but '\(text)'")
             }
         }
         var timeout = AgentConfig.TLS.usualProbeTimeout
         if let text = said[.probeTimeout] {
             guard let read = Self.milliseconds(text) else {
-                return give(up: "upstream-probe-timeout has to be 1ms to 10m, such as 500ms or 10s, not '\(text)'")
+                throw Problem(
+                    reason: "upstream-probe-timeout has to be 1ms to 10m, such as 500ms or 10s, not '\(text)'"
+                )
             }
             timeout = read
         }
         let former = (volumes, mounts, places)
-        do throws(Missing) {
-            let downstream = try directory(said[.downstreamSecret], said[.downstreamPath], target)
+        do throws(Problem) {
+            guard let downstream = try directory(said[.downstreamSecret], said[.downstreamPath], target) else {
+                throw Problem(reason: "without downstream-tls-secret or downstream-tls-path nothing can be read of it")
+            }
             return AgentConfig.TLS(
-                downstream: downstream ?? "",
+                downstream: downstream,
                 upstream: try directory(said[.upstreamSecret], said[.upstreamPath], target),
                 skipsVerification: skips,
                 probeTimeout: timeout
             )
         } catch {
             (volumes, mounts, places) = former
-            return give(up: error.reason)
+            throw error
         }
-    }
-
-    /// Why the agent cannot have a certificate.
-    private struct Missing: Error {
-        let reason: String
     }
 
     private mutating func directory(
         _ secret: String?,
         _ path: String?,
         _ target: TargetPort
-    ) throws(Missing) -> String? {
+    ) throws(Problem) -> String? {
         if let secret { return try directory(ofSecret: secret) }
         if let path { return try directory(ofPath: path, in: containers[target.container]) }
         return nil
     }
 
-    private mutating func directory(ofSecret secret: String) throws(Missing) -> String {
+    private mutating func directory(ofSecret secret: String) throws(Problem) -> String {
         guard ownVolumes else {
-            throw Missing(
+            throw Problem(
                 reason:
                     "an agent in an ephemeral container cannot mount the secret \(secret); a path that the container "
                     + "has mounted would do"
@@ -168,7 +173,7 @@ struct TLSAnnotations {
         }
         // What the API server would refuse must not cost the pod.
         guard secret.utf8.count <= 253, secret.utf8.allSatisfy(Self.isOfName) else {
-            throw Missing(reason: "'\(secret)' cannot be the name of a secret")
+            throw Problem(reason: "'\(secret)' cannot be the name of a secret")
         }
         if let place = places[secret] { return place }
         let taken = (pod.at("spec", "volumes")?.array ?? []).compactMap { $0["name"]?.string }
@@ -182,9 +187,9 @@ struct TLSAnnotations {
         return place
     }
 
-    private mutating func directory(ofPath path: String, in container: AppContainer) throws(Missing) -> String {
+    private mutating func directory(ofPath path: String, in container: AppContainer) throws(Problem) -> String {
         guard path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-            throw Missing(reason: "'\(path)' is no absolute path")
+            throw Problem(reason: "'\(path)' is no absolute path")
         }
         var path = path[...]
         while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
@@ -194,10 +199,10 @@ struct TLSAnnotations {
             return path == at || at == "/" || path.hasPrefix(at + "/") ? (at, mount) : nil
         }
         guard let (at, mount) = candidates.max(by: { $0.0.utf8.count < $1.0.utf8.count }) else {
-            throw Missing(reason: "container \(container.name) has no volume mounted at \(path)")
+            throw Problem(reason: "container \(container.name) has no volume mounted at \(path)")
         }
         guard mount["subPathExpr"] == nil, ownVolumes || mount["subPath"] == nil else {
-            throw Missing(
+            throw Problem(
                 reason: "the agent cannot mount a part of a volume as \(at) of container \(container.name) is"
             )
         }

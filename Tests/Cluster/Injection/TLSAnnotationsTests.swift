@@ -186,6 +186,10 @@ import Testing
         #expect(config.ports.allSatisfy { $0.tls == nil })
         #expect(Self.mounts(of: pod).isEmpty)
         #expect(warnings.count == 1 && warnings.first?.contains(example.word) == true, "\(warnings)")
+        // The agent refuses filters with the same words.
+        let isOfPort = example.annotations.keys.contains { $0.hasSuffix(".https") || $0.hasSuffix(".8443") }
+        #expect(config.ports.compactMap(\.tlsProblem) == (isOfPort ? warnings : []))
+        #expect(try AgentConfig(json: config.json.text) == config)
     }
 
     @Test("an agent in an ephemeral container has certificates by path, but no secrets") func ephemeral() throws {

@@ -91,14 +91,22 @@ actor TestWorkstation {
         try await attach(.intercept, localPort: localPort, name: name)
     }
 
-    func attach(_ kind: AttachmentKind, localPort: UInt16, name: String = "web") async throws -> RequestResult {
+    func attach(
+        _ kind: AttachmentKind,
+        localPort: UInt16,
+        name: String = "web",
+        headers: [String: String] = [:],
+        plaintext: Bool = false
+    ) async throws -> RequestResult {
         count += 1
         let id = "r\(count)"
         let spec = AttachmentSpec(
             name: name,
             kind: kind,
             workload: "web",
-            ports: [PortSpec(remote: "p", localPort: localPort)]
+            ports: [PortSpec(remote: "p", localPort: localPort)],
+            headers: headers,
+            plaintext: plaintext
         )
         try await writer.send(.attachRequest(AttachRequest(requestID: id, spec: spec)))
         await until { $0.results[id] != nil || $0.isOver }

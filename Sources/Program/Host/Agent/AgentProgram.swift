@@ -102,7 +102,10 @@ package enum AgentProgram {
                     appHost: port.isReplaced ? nil : podIP,
                     agent: agent,
                     link: link,
-                    alwaysToApp: probers
+                    alwaysToApp: probers,
+                    tls: port.tls,
+                    tlsProblem: port.tlsProblem,
+                    logger: logger
                 )
                 channels.append(try await forwarder.listen(agentPort: port.agentPort))
             }

@@ -41,6 +41,9 @@ struct WebhookHandler: Sendable {
         switch outcome {
         case .inject(let patch, _, let told):
             if !request.dryRun { await manager.injected(workload, refusal: nil) }
+            for warning in request.dryRun ? [] : told {
+                logger.warning("injecting", metadata: ["workload": "\(workload)", "reason": "\(warning)"])
+            }
             logger.debug("injecting", metadata: ["workload": "\(workload)", "dryRun": "\(request.dryRun)"])
             return .allow(patch, warnings: warnings + told.map { "telepresence: \($0)" })
         case .present: return .allow(warnings: warnings)
