@@ -15,7 +15,7 @@ class Port:
 
     number    the container's port
     name      the container port's name; None for none
-    kind      "HTTP" or "ECHO" (TCP), or "UDP"
+    kind      "HTTP", "HTTPS" or "ECHO" (TCP), or "UDP"
     service   the Service's port; None leaves it out of the Service
     target    "name" or "number": what the Service's targetPort says
     declared  whether the container lists it
@@ -71,7 +71,7 @@ class App:
         """The Kubernetes objects; `change(objects)` may alter them: workload first, then the Service."""
         labels = {"app": self.name, **self.cluster.labels, **(labels or {})}
         variables = {"NAME": "app", **(env or {})}
-        for kind in ("HTTP", "ECHO", "UDP"):
+        for kind in ("HTTP", "HTTPS", "ECHO", "UDP"):
             variables[kind] = " ".join(str(port.number) for port in ports if port.kind == kind)
         container = {
             "name": "app",

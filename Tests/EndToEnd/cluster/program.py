@@ -1,10 +1,12 @@
 """What runs in the scenarios' pods, from a ConfigMap, on any image with Python: `python3 program.py`.
 
 HTTP, ECHO, UDP   port numbers in the environment: HTTP servers, TCP echoes, UDP echoes
+HTTPS             port numbers: HTTP servers that speak TLS, with tls.crt and tls.key of the directory CERTIFICATES
+CALLERS           a file with an authority: callers of HTTPS have to show a certificate of it
 NAME              what this one answers as
 LINGER            so many seconds it goes on after SIGTERM, as well-behaved servers do; it ends at once without
 
-GET  /            {"by", "pod", "port", "path", "client", "headers"}
+GET  /            {"by", "pod", "port", "path", "client", "headers"}; over TLS "tls": {"version", "alpn", "caller"}
 GET  /env         the environment
 GET  /health      ok, unless NOT_READY is set
 GET  /slow/N      the answer of / after N seconds
@@ -26,6 +28,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,7 +130,16 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def me(self):
+        facts = {}
+        if isinstance(self.connection, ssl.SSLSocket):
+            subject = dict(part[0] for part in (self.connection.getpeercert() or {}).get("subject", ()))
+            facts["tls"] = {
+                "version": self.connection.version(),
+                "alpn": self.connection.selected_alpn_protocol(),
+                "caller": subject.get("commonName"),
+            }
         return {
+            **facts,
             "by": self.server.name,
             "pod": socket.gethostname(),
             "port": self.server.server_address[1],
@@ -227,6 +239,18 @@ class Server(ThreadingHTTPServer):
         self.name, self.loads = name, {}
         super().__init__(address, handler)
 
+    def secure(self, certificates, callers=None):
+        """Speaks TLS; with `callers` only to those who show a certificate of that authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(certificates, "tls.crt"), os.path.join(certificates, "tls.key"))
+        context.set_alpn_protocols(["http/1.1"])
+        if callers:
+            context.load_verify_locations(callers)
+            context.verify_mode = ssl.CERT_REQUIRED
+        # The handshake is for the connection's own thread.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        return self
+
     def handle_error(self, *_):
         pass  # whoever hung up needs no answer
 
@@ -258,7 +282,7 @@ def main():
     linger = float(os.environ.get("LINGER", 0))
     signal.signal(signal.SIGTERM, lambda *_: (time.sleep(linger), os._exit(0)))
     name = os.environ.get("NAME", "app")
-    numbers = {kind: [int(word) for word in os.environ.get(kind, "").split()] for kind in ("HTTP", "ECHO", "UDP")}
+    numbers = {kind: [int(word) for word in os.environ.get(kind, "").split()] for kind in ("HTTP", "HTTPS", "ECHO", "UDP")}
     for port in numbers["ECHO"]:
         threading.Thread(target=echo, args=(port, name), daemon=True).start()
     for port in numbers["UDP"]:
@@ -266,6 +290,9 @@ def main():
     Server.talks = True
     for port in numbers["HTTP"]:
         threading.Thread(target=Server(("", port), name).serve_forever, daemon=True).start()
+    for port in numbers["HTTPS"]:
+        server = Server(("", port), name).secure(os.environ["CERTIFICATES"], os.environ.get("CALLERS"))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"{name}: ready", flush=True)
     threading.Event().wait()
 

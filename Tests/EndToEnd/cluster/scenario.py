@@ -137,9 +137,12 @@ class Context:
         HOST_NETWORK.acquire()
         self.later(HOST_NETWORK.release)
 
-    def handler(self, name="workstation", address="127.0.0.1", port=0):
-        """An HTTP server at the workstation that answers as `name`: `port`, `count` of requests, `close()`."""
-        server = Handler(name, address, port)
+    def handler(self, name="workstation", address="127.0.0.1", port=0, certificates=None):
+        """An HTTP server at the workstation that answers as `name`: `port`, `count` of requests, `close()`.
+
+        With a directory of `certificates` it speaks TLS.
+        """
+        server = Handler(name, address, port, certificates)
         self.later(server.close)
         return server
 
@@ -173,8 +176,10 @@ class Context:
 class Handler:
     """An HTTP server of this process; answers what program.py does."""
 
-    def __init__(self, name, address="127.0.0.1", port=0):
+    def __init__(self, name, address="127.0.0.1", port=0, certificates=None):
         self.server = Server((address, port), name)
+        if certificates:
+            self.server.secure(certificates)
         self.address, self.port = self.server.server_address[:2]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
