@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from connection import CLIENT
-from scenario import Port, each_mode
+from scenario import Port
 from shell import Failure, expect
 
 #: Debian's Python, which has Debian's libraries.
@@ -70,7 +70,6 @@ class Talker:
         self.process.stdout.close()
 
 
-@each_mode
 def scenario_requests(t):
     """One kept connection of curl: each request goes where its header says, whatever its body; afterwards all to the app."""
     app, c, h = t.app(), t.connect(), t.handler()
@@ -93,6 +92,9 @@ def scenario_requests(t):
     )  # fmt: skip
     expect(who(answers) == ["workstation", "app"] * 3, answers)
     expect(all(answer["sha256"] == digest for _, answer, _ in answers[:4]), f"bodies arrive intact: {answers}")
+    # Who offers HTTP/2 by Upgrade to a server that does not take it goes on with HTTP/1.1.
+    answers = curl(c, ["--http2", *ANN, app.url], ["--http2", app.url], ["--http2", *ANN, app.url])
+    expect(who(answers) == ["workstation", "app", "workstation"], answers)
     c.leave(app)
     expect(app.ask(headers={"x-user": "ann"})["by"] == "app", "the app as soon as it is left")
 
@@ -224,14 +226,16 @@ def scenario_dead_daemon(t):
     pid = c.status()["user_daemon"]["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        # While somebody waits for the dead one, the others pass.
+        # While somebody waits for the dead one, others pass: were they made to wait too, the second could not be before it.
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(t.cluster.caller.call, "/ask", url=app.url, headers=ann, seconds=20)
-            others = [t.cluster.caller.call("/ask", url=app.url, seconds=20) for _ in range(10)]
+            others, before = [], 0
+            while not waiting.done():
+                others.append(t.cluster.caller.call("/ask", url=app.url, seconds=20))
+                before += not waiting.done()
             own = waiting.result()
         expect(all(json.loads(one["body"])["by"] == "app" for one in others), others)
-        median = sorted(one["seconds"] for one in others)[5]
-        expect(median < 0.7, f"others waited {median} s, which is nearly as long as the agent waits for the dead one")
+        expect(before >= 2, f"others were delayed: {[one['seconds'] for one in others]}, its own {own['seconds']}")
         expect(json.loads(own["body"] or "{}").get("by") == "app", f"the app answers what is the dead one's: {own}")
         # A second or so by the agent's patience; the rest is for busy machines.
         expect(own["seconds"] < 8, f"that took {own['seconds']} s")
