@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "Tests", "EndToEnd")]
 
 import agent  # noqa: E402
+import cli  # noqa: E402
 import memory  # noqa: E402
 import path  # noqa: E402
 import registry  # noqa: E402
@@ -20,7 +21,7 @@ from report import Report  # noqa: E402
 from run import install  # noqa: E402
 
 #: Benchmarks in the lab: modules with a NAME, a text and `run(lab, report, load, rounds)`.
-IN_LAB = [path, memory]
+IN_LAB = [path, memory, cli]
 #: All of them; `registry` and `agent` need no lab.
 BENCHES = [*IN_LAB, registry, agent]
 
