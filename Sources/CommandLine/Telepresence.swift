@@ -20,7 +20,7 @@ package struct Telepresence: AsyncParsableCommand {
             ExecCommand.self, QuitCommand.self, VersionCommand.self, RevokeCommand.self,
             ListContextsCommand.self, ListNamespacesCommand.self,
             InstallCommand.self, UpgradeCommand.self, UninstallCommand.self, LintCommand.self, HelmCommand.self,
-            LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self, CompletionCommand.self,
+            LogsCommand.self, LogLevelCommand.self, GatherLogsCommand.self, ConfigCommand.self, CompletionCommand.self,
         ]
     )
 

@@ -18,12 +18,26 @@ struct AgentRemoval {
         await client.close()
         terminal.clear()
         if global.format.isStructured {
-            terminal.result(try global.format.encode(["removed": result.removed, "problems": result.problems]))
+            terminal.result(try global.format.encode(AgentRemovalOutput(result)))
         } else {
             let names = result.removed.joined(separator: ", ")
             terminal.result(names.isEmpty ? "No agent was removed" : "Removed the agents of \(names)")
             for problem in result.problems { terminal.note(problem) }
         }
         if !result.problems.isEmpty { throw ExitCode(1) }
+    }
+}
+
+/// What the removal of agents prints.
+struct AgentRemovalOutput: Encodable {
+    var removed: [String]
+    var problems: [String]
+    /// The problems in a sentence; nil where there are none.
+    var error: String?
+
+    init(_ result: RemoveAgentsResult) {
+        removed = result.removed
+        problems = result.problems
+        error = result.problems.isEmpty ? nil : result.problems.joined(separator: "; ")
     }
 }

@@ -15,13 +15,19 @@ package struct CompletionCommand: AsyncParsableCommand {
     /// A shell for which there is a script.
     enum Shell: String, CaseIterable, ExpressibleByArgument { case bash, zsh, fish }
 
+    @OptionGroup package var global: GlobalOptions
+
     @Argument(help: "The shell.")
     var shell: Shell
 
     package init() {}
 
     package func run() async throws {
-        let known = CompletionShell(rawValue: shell.rawValue) ?? .bash
-        print(Telepresence.completionScript(for: known))
+        try await global.run { terminal in
+            let known = CompletionShell(rawValue: shell.rawValue) ?? .bash
+            let script = Telepresence.completionScript(for: known)
+            let output = ["shell": shell.rawValue, "script": script]
+            terminal.result(global.format.isStructured ? try global.format.encode(output) : script)
+        }
     }
 }

@@ -66,7 +66,7 @@ package struct GatherLogsCommand: AsyncParsableCommand {
             do {
                 try Self.write(archive.bytes, to: path)
             } catch {
-                throw CommandError("\(path) cannot be written: \(error.localizedDescription)")
+                throw CommandError("\(path) cannot be written: \(error)")
             }
             terminal.clear()
             if global.format.isStructured {

@@ -22,7 +22,7 @@ package struct GlobalOptions: ParsableArguments {
             let failure = error as? CommandError ?? CommandError("\(error)")
             CommandLog(paths: StatePaths()).append(failure)
             if format.isStructured {
-                terminal.result((try? format.encode(["error": failure.description])) ?? "{}")
+                terminal.result(format.failure(failure.description))
             } else {
                 terminal.note("telepresence: error: \(failure)")
             }

@@ -31,13 +31,18 @@ package struct LogsCommand: AsyncParsableCommand {
             let line = try await StatusLine.open(component, paths: StatePaths(), use: global.use)
             var request = LogRequest(follow: follow, tail: tail ?? 0)
             request.sinceMilliseconds = since?.milliseconds ?? 0
+            // What ends is one document; what goes on is one after the other.
+            let isList = !follow && (global.format == .json || global.format == .yaml)
+            var list: [LogLineOutput] = []
             try await line.logs(request) { entry in
+                if isList { return list.append(LogLineOutput(entry)) }
                 terminal.result(
                     global.format.isStructured
                         ? try global.format.encodeNext(LogLineOutput(entry)) : entry.display
                 )
             }
             await line.close()
+            if isList { terminal.result(try global.format.encode(list)) }
         }
     }
 }

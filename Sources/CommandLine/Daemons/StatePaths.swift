@@ -11,27 +11,32 @@ package struct StatePaths: Sendable {
     package let logs: String
     /// The root daemon's socket, one for the machine.
     package let rootDaemonSocket: String
+    /// Where each of the three comes from: an environment variable, or `default`.
+    let origins: (runtime: String, logs: String, rootDaemonSocket: String)
 
     /// The paths for the caller, from the environment.
     ///
     /// `TELEPRESENCE_RUNTIME_DIR` and `TELEPRESENCE_ROOTD_SOCKET` override; else XDG's directories, else a directory
     /// in /tmp named for the user.
     package init(environment: [String: String] = ProcessInfo.processInfo.environment, user: UInt32 = geteuid()) {
-        if let given = environment["TELEPRESENCE_RUNTIME_DIR"], !given.isEmpty {
-            runtime = given
-        } else if let xdg = environment["XDG_RUNTIME_DIR"], !xdg.isEmpty {
-            runtime = xdg + "/telepresence"
-        } else {
-            runtime = "/tmp/telepresence-\(user)"
+        /// The first variable that says something, with what follows on its value; else the default.
+        func chosen(_ variables: [(name: String, rest: String)], _ usual: String) -> (path: String, origin: String) {
+            for (name, rest) in variables {
+                if let value = environment[name], !value.isEmpty { return (value + rest, name) }
+            }
+            return (usual, "default")
         }
-        if let given = environment["TELEPRESENCE_LOG_DIR"], !given.isEmpty {
-            logs = given
-        } else if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
-            logs = cache + "/telepresence/logs"
-        } else {
-            logs = (environment["HOME"] ?? runtime) + "/.cache/telepresence/logs"
-        }
-        rootDaemonSocket = environment["TELEPRESENCE_ROOTD_SOCKET"] ?? "/run/telepresence/rootd.sock"
+        let runtime = chosen(
+            [("TELEPRESENCE_RUNTIME_DIR", ""), ("XDG_RUNTIME_DIR", "/telepresence")],
+            "/tmp/telepresence-\(user)"
+        )
+        let logs = chosen(
+            [("TELEPRESENCE_LOG_DIR", ""), ("XDG_CACHE_HOME", "/telepresence/logs")],
+            (environment["HOME"] ?? runtime.path) + "/.cache/telepresence/logs"
+        )
+        let socket = chosen([("TELEPRESENCE_ROOTD_SOCKET", "")], "/run/telepresence/rootd.sock")
+        (self.runtime, self.logs, rootDaemonSocket) = (runtime.path, logs.path, socket.path)
+        origins = (runtime.origin, logs.origin, socket.origin)
     }
 
     /// The socket of the user daemon that holds the connection called `name`; the unnamed one for nil.

@@ -52,10 +52,14 @@ struct LintOutput: Encodable {
 
     /// Nothing forbids an installation.
     var ok: Bool
+    /// What forbids one, in a sentence.
+    var error: String?
     var findings: [Finding]
 
     init(_ findings: [LintFinding]) {
-        ok = !findings.contains { $0.level == .error }
+        let first = findings.first { $0.level == .error }
+        ok = first == nil
+        error = first.map { "\($0.subject): \($0.message)" }
         self.findings = findings.map { Finding(level: $0.level.rawValue, subject: $0.subject, message: $0.message) }
     }
 }

@@ -13,8 +13,23 @@ package enum OutputFormat: String, Sendable, CaseIterable, ExpressibleByArgument
     /// One JSON object on each line, for as long as there is something to say.
     case jsonStream = "json-stream"
 
+    /// The format that arguments ask for, however wrong the rest of them may be.
+    static func asked(by arguments: [String]) -> OutputFormat {
+        let words = arguments.prefix { $0 != "--" }
+        let values = zip(words, words.dropFirst() + [""]).compactMap { word, next in
+            word == "--format" ? next : word.hasPrefix("--format=") ? String(word.dropFirst(9)) : nil
+        }
+        return values.last.flatMap(OutputFormat.init(rawValue:)) ?? .default
+    }
+
+    /// A failure, as every command prints it.
+    func failure(_ message: String) -> String { (try? encode(["error": message])) ?? #"{"error": ""}"# }
+
     /// It is for programs to read.
     package var isStructured: Bool { self != .default }
+
+    /// It is JSON.
+    var isJSON: Bool { self == .json || self == .jsonStream }
 
     /// An object as text, keys sorted so that scripts and people can compare; in `jsonStream` on one line.
     package func encode(_ value: some Encodable) throws -> String {

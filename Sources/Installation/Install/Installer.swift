@@ -40,20 +40,27 @@ package struct Installer: Sendable {
     ///   - values: The values, checked here.
     ///   - namespace: The manager's.
     ///   - withNamespace: Whether the namespace is part of it.
-    /// - Returns: YAML documents that `kubectl apply -f -` takes.
+    ///   - asJSON: A JSON array instead of YAML.
+    /// - Returns: YAML documents that `kubectl apply -f -` takes, or the array.
     /// - Throws: ``InstallationError`` for wrong values.
     package static func manifests(
         _ values: InstallationValues,
         namespace: String,
-        withNamespace: Bool
+        withNamespace: Bool,
+        asJSON: Bool = false
     ) throws(InstallationError) -> String {
         let renderer = Renderer(values: try values.complete(), namespace: namespace)
-        return YAMLWriter.documents(try renderer.objects(withNamespace: withNamespace).map(\.json))
+        let objects = try renderer.objects(withNamespace: withNamespace).map(\.json)
+        return asJSON ? JSONValue.array(objects).text : YAMLWriter.documents(objects)
     }
 
-    /// All values, those that were not given with their defaults, as YAML.
-    package static func shown(_ values: InstallationValues) throws(InstallationError) -> String {
-        YAMLWriter.documents([try values.complete()])
+    /// All values, those that were not given with their defaults, as YAML or JSON.
+    package static func shown(
+        _ values: InstallationValues,
+        asJSON: Bool = false
+    ) throws(InstallationError) -> String {
+        let complete = try values.complete()
+        return asJSON ? complete.text : YAMLWriter.documents([complete])
     }
 
     /// Installs.

@@ -20,10 +20,7 @@ struct Main {
             DetachedDaemon.enter()
             exit(RootDaemonProgram.main(rest))
         default:
-            wait {
-                await Telepresence.main()
-                return 0
-            }
+            wait { await Telepresence.start(Array(arguments.dropFirst())) }
         }
     }
 

@@ -24,7 +24,7 @@ package struct InstallCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Make the namespace when it is not there.")
     var createNamespace = true
 
-    @Flag(help: "Print the manifests as YAML, and ask no cluster.")
+    @Flag(help: "Print the manifests as YAML, or as JSON with --format json, and ask no cluster.")
     var dryRun = false
 
     package init() {}
@@ -34,7 +34,12 @@ package struct InstallCommand: AsyncParsableCommand {
             let chosen = try await ClusterOptions.telling { try values.values() }
             if dryRun {
                 let text = try await ClusterOptions.telling {
-                    try Installer.manifests(chosen, namespace: cluster.namespace, withNamespace: createNamespace)
+                    try Installer.manifests(
+                        chosen,
+                        namespace: cluster.namespace,
+                        withNamespace: createNamespace,
+                        asJSON: global.format.isJSON
+                    )
                 }
                 return terminal.result(text)
             }

@@ -22,7 +22,9 @@ package struct LintCommand: AsyncParsableCommand {
         try await global.run { terminal in
             let chosen = try await ClusterOptions.telling { try values.values() }
             if showValues {
-                return terminal.result(try await ClusterOptions.telling { try Installer.shown(chosen) })
+                return terminal.result(
+                    try await ClusterOptions.telling { try Installer.shown(chosen, asJSON: global.format.isJSON) }
+                )
             }
             try await cluster.with(terminal) { installer in
                 let findings = await installer.lint(chosen)

@@ -25,7 +25,7 @@ package struct UpgradeCommand: AsyncParsableCommand {
     @Flag(help: "Forget the values given before: those not given now have their defaults.")
     var resetValues = false
 
-    @Flag(help: "Print the manifests as YAML, and change nothing.")
+    @Flag(help: "Print the manifests as YAML, or as JSON with --format json, and change nothing.")
     var dryRun = false
 
     package init() {}
@@ -44,8 +44,14 @@ package struct UpgradeCommand: AsyncParsableCommand {
                 }
                 if dryRun {
                     terminal.clear()
-                    let text = try Installer.manifests(chosen, namespace: cluster.namespace, withNamespace: false)
-                    return terminal.result(text)
+                    return terminal.result(
+                        try Installer.manifests(
+                            chosen,
+                            namespace: cluster.namespace,
+                            withNamespace: false,
+                            asJSON: global.format.isJSON
+                        )
+                    )
                 }
                 var options = Installer.Options()
                 options.wait = try waiting.limit()

@@ -266,6 +266,93 @@ def scenario_json_errors(t):
         expect(words[1] in result.json()["error"], result)
 
 
+def scenario_every_format(t):
+    """Every command prints one JSON document with `--format json`, on success and on failure, and lines of them as stream."""
+    tree = json.loads(run([t.cluster.options.telepresence, "--experimental-dump-help"]).ok().out)["command"]
+    c = t.connect()
+    zip_file = os.path.join(t.directory, "logs.zip")
+    kubeconfig = ["--kubeconfig", t.cluster.kubeconfig]
+    manager = ["--manager-namespace", t.cluster.manager_namespace, *kubeconfig]
+    # How each is called: where it succeeds, and where it fails by itself rather than by its arguments.
+    attaching = ["no-such-workload"]
+    gathered = ["--traffic-agents", "none"]
+    calls = {
+        "connect": (c.connect_words()[1:], [*c.connect_words()[1:], "--context", "no-such-context"]),
+        "status": ([], ["--of", "agent/no-such-pod"]),
+        # Of a namespace that is not there the list is empty; that is no failure.
+        "list": ([], None),
+        "intercept": (None, [*attaching, "--port", "8080"]), "ingest": (None, attaching),
+        "wiretap": (None, [*attaching, "--port", "8080"]), "replace": (None, attaching), "leave": (None, attaching),
+        # What a program writes is its own; without one there is nothing to be run.
+        "exec": (None, []),
+        "version": ([], None), "revoke": (None, ["nobody@nowhere:nothing"]),
+        "list-contexts": (kubeconfig, ["--kubeconfig", "/no/such/file"]),
+        "list-namespaces": (kubeconfig, ["--context", "no-such-context", *kubeconfig]),
+        "install": (["--dry-run", *manager], manager), "upgrade": (["--dry-run", *manager], ["--set", "no.such=1", *manager]),
+        "uninstall": (["--dry-run", *manager], ["--context", "no-such-context", *manager]),
+        "lint": (["--show-values"], ["--set", "no.such=1"]),
+        "logs": (["--tail", "3"], ["--of", "agent/no-such-pod"]), "loglevel": (["info", "--local-only"], ["no-such-level"]),
+        # Agents of other scenarios' pods come and go.
+        "gather-logs": ([*gathered, "-o", zip_file], [*gathered, "-o", "/no/such/directory/logs.zip"]),
+        "config view": (["--client-only"], None), "completion": (["bash"], None),
+        "quit": ([], None),
+    }  # fmt: skip
+    # The same commands under other names.
+    calls.update({f"helm {name}": (None, None) for name in ("install", "upgrade", "uninstall", "lint")})
+
+    def leaves(command, path=()):
+        children = [one for one in command.get("subcommands", []) if one["commandName"] != "help"]
+        if not children:
+            yield " ".join(path)
+        for child in children:
+            yield from leaves(child, (*path, child["commandName"]))
+
+    names = list(leaves(tree))
+    expect(set(names) == set(calls), f"commands without a call here, or calls without a command: {set(names) ^ set(calls)}")
+    wrong = []
+
+    def judge(name, words, fails):
+        result = c.tp(*name.split(), *words, "--format", "json", seconds=90)
+        try:
+            document = json.loads(result.out)
+        except ValueError:
+            wrong.append(f"{name} {words}: no JSON document: {result}")
+            return
+        told = isinstance(document, dict) and bool(document.get("error"))
+        if (result.code != 0) != fails or told != fails:
+            wrong.append(f"{name} {words}: exit status {result.code}, {result}")
+
+    for name in sorted(names, key=lambda name: name == "quit"):
+        succeeding, failing = calls[name]
+        judge(name, ["--no-such-option"], True)
+        if failing is not None:
+            judge(name, failing, True)
+        if succeeding is not None:
+            judge(name, succeeding, False)
+    stream = c.tp("version", "--format", "json-stream").ok().out.splitlines()
+    expect(len(stream) == 1 and json.loads(stream[0])["client"], stream)
+    judge("", ["no-such-command"], True)
+    expect(not wrong, "\n".join(wrong))
+
+
+def scenario_config(t):
+    """`config view` tells what applies and where it comes from, with a connection and without."""
+    c = t.connection()
+    alone = c.tp("config", "view", "--client-only", "--format", "json").ok().json()
+    expect("connection" not in alone or alone["connection"] is None, alone)
+    client = alone["client"]
+    expect(client["log_dir"] == {"value": c.env["TELEPRESENCE_LOG_DIR"], "source": "TELEPRESENCE_LOG_DIR"}, client)
+    expect(client["kubeconfig"] == {"value": t.cluster.kubeconfig, "source": "KUBECONFIG"}, client)
+    expect(client["log_level"] == {"value": "info", "source": "default"}, client)
+    level = c.tp("config", "view", "-c", env={"TELEPRESENCE_LOG_LEVEL": "trace"}).ok().out
+    expect("value: trace" in level and "source: TELEPRESENCE_LOG_LEVEL" in level, level)
+    c.connect().ok()
+    connection = c.tp("config", "view", "--format", "json").ok().json()["connection"]
+    expect(connection["namespace"] == {"value": t.namespace, "source": "connect"}, connection)
+    expect(connection["service_subnets"]["source"] == "traffic-manager", connection)
+    expect(connection["isolated"]["value"] == str(c.isolated).lower(), connection)
+
+
 @only_mode("host")
 def scenario_also_proxy(t):
     """A subnet given with `--also-proxy` is routed to the cluster beside its own; what is no subnet is named."""
