@@ -57,6 +57,17 @@ final class PendingTunnel: @unchecked Sendable {
         DatagramSplice.join(channel, UDPTunnel(self.stream), idle: idle, early: early, ended: ended)
     }
 
+    /// Answers that the tunnel is open, and gives it away.
+    func succeed(_ take: (UDPTunnel) -> Void) {
+        guard self.isWaiting else { return }
+        let (early, ended) = self.detach()
+        self.accept()
+        let tunnel = UDPTunnel(self.stream)
+        take(tunnel)
+        for bytes in early { tunnel.take(bytes) }
+        if ended { self.stream.end() }
+    }
+
     /// Opens the same tunnel over another link, and answers as that one answers.
     func relay(
         _ dialler: TunnelDialler,

@@ -13,6 +13,8 @@ package final class TunnelServer {
         case relay(TunnelDialler, TunnelDestination, fields: [HeaderField], timeout: TimeAmount?)
         /// Use a TCP channel on the request's loop that does not read yet.
         case adopt(any Channel)
+        /// Give a UDP tunnel away, on the request's loop; its new owner sets the callbacks.
+        case datagrams(@Sendable (UDPTunnel) -> Void)
         /// Refuse.
         case refuse(DialFailure)
     }
@@ -78,6 +80,8 @@ package final class TunnelServer {
         switch route {
         case .refuse(let failure): pending.fail(failure)
         case .adopt(let channel): pending.succeed(with: channel)
+        case .datagrams(let take) where request.transport == .udp: pending.succeed(take)
+        case .datagrams: pending.fail(.failed("the tunnel does not carry UDP"))
         case .relay(let dialler, let destination, let fields, let timeout):
             pending.relay(dialler, request.transport, destination, fields, timeout)
         case .dial(let destination) where request.transport == .tcp:

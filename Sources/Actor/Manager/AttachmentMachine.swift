@@ -157,13 +157,15 @@ package struct AttachmentMachine: Sendable {
     /// The agent that serves an attachment's volumes, and the container that they are of unless another is named; nil while
     /// there is none.
     ///
-    /// The agent of the pod that the environment is of, or else the first other one.
-    package func volumeServer(of id: String) -> (agent: String, container: String)? {
+    /// The agent of the pod that the environment is of, or else the first other one; with each further attempt the next.
+    package func volumeServer(of id: String, attempt: UInt32 = 0) -> (agent: String, container: String)? {
         guard let entry = entries[id], entry.engaged, !entry.away else { return nil }
         let hellos = places[entry.workload]?.agents ?? [:]
         let active = entry.answers.filter { $0.value == .active }.keys.sorted()
-        let server = active.first { hellos[$0]?.podName == entry.attachment.podName } ?? active.first
-        guard let server, let hello = hellos[server] else { return nil }
+        guard !active.isEmpty else { return nil }
+        let first = active.firstIndex { hellos[$0]?.podName == entry.attachment.podName } ?? 0
+        let server = active[(first + Int(attempt % UInt32(active.count))) % active.count]
+        guard let hello = hellos[server] else { return nil }
         return (server, Self.container(of: entry.attachment, in: hello)?.name ?? "")
     }
 

@@ -106,7 +106,7 @@ extension ManagerMessage {
             case .clusterInfo(let info): info.approximateSize
             case .progress(let update): update.message.utf8.count
             case .renewal(let renewal): Int(clamping: renewal.certificate?.chain.count ?? 0)
-            case .heartbeat, .dialBack, .logLevel, .volumeOrder, .unknown: 0
+            case .heartbeat, .dialBack, .logLevel, .volumeOrder, .podPortRequest, .unknown: 0
             }
         return 128 + body
     }

@@ -20,16 +20,7 @@ extension TrafficManager {
         _ request: VolumeRequest,
         for session: String
     ) throws(ManagerFailure) -> (agent: String, order: VolumeOrder) {
-        // Nobody gets the volumes of an attachment that is not his own.
-        guard let attachment = machine[request.attachmentID], attachment.sessionID == session else {
-            throw ManagerFailure(.notFound, "no attachment \(request.attachmentID)")
-        }
-        guard request.ticket.utf8.count >= 16, request.ticket.utf8.allSatisfy(\.isTicket) else {
-            throw ManagerFailure(.invalid, "the ticket is too short, or not of letters and digits")
-        }
-        guard let server = machine.volumeServer(of: attachment.id) else {
-            throw ManagerFailure(.unavailable, "no agent serves \(attachment.spec.name) at present")
-        }
+        let (attachment, server) = try server(of: request.attachmentID, ticket: request.ticket, for: session)
         // Who takes no traffic from the app takes nothing else from it either.
         let onlyLooks = attachment.spec.kind == .ingest || attachment.spec.kind == .wiretap
         let order = VolumeOrder(
@@ -40,6 +31,26 @@ extension TrafficManager {
             readOnly: request.readOnly || onlyLooks
         )
         return (server.agent, order)
+    }
+
+    /// The agent that is to open a tunnel for an attachment, under this ticket.
+    func server(
+        of id: String,
+        ticket: String,
+        for session: String,
+        attempt: UInt32 = 0
+    ) throws(ManagerFailure) -> (Attachment, (agent: String, container: String)) {
+        // Nobody gets anything of an attachment that is not his own.
+        guard let attachment = machine[id], attachment.sessionID == session else {
+            throw ManagerFailure(.notFound, "no attachment \(id)")
+        }
+        guard ticket.utf8.count >= 16, ticket.utf8.allSatisfy(\.isTicket) else {
+            throw ManagerFailure(.invalid, "the ticket is too short, or not of letters and digits")
+        }
+        guard let server = machine.volumeServer(of: attachment.id, attempt: attempt) else {
+            throw ManagerFailure(.unavailable, "no agent serves \(attachment.spec.name) at present")
+        }
+        return (attachment, server)
     }
 }
 

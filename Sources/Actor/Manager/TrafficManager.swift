@@ -169,6 +169,7 @@ package actor TrafficManager {
             registry.used(session.id, now: clock.now)
             revoke(request, for: known)
         case .volumeRequest(let request): openVolume(request, for: known)
+        case .podPortRequest(let request): openPodPort(request, for: known)
         case .agentReport(let report):
             guard known.hello.kind == .agent else { break }
             deliver(machine.agentReported(session.id, report))

@@ -15,6 +15,8 @@ package actor UserDaemon {
     private var machine = ConnectionMachine()
     private var session: (any ManagerSession)?
     private var attachments: [String: Attachment] = [:]
+    /// Who wants to know when an attachment ends, by its id.
+    private var watchers: [String: [AsyncStream<String>.Continuation]] = [:]
     private var lastError = ""
     /// Increases with every connection, so that what a former one reports late is not taken for the present one's.
     private var generation = 0
@@ -82,7 +84,7 @@ package actor UserDaemon {
         generation += 1
         let session = self.session
         self.session = nil
-        attachments = [:]
+        dropAll("has ended with its connection")
         // The workstation first: whatever the cluster does, its network must be its own again.
         await network.tearDown()
         await session?.close()
@@ -150,6 +152,7 @@ package actor UserDaemon {
     package func intercept(
         _ spec: AttachmentSpec,
         mount wish: MountWish = MountWish(),
+        toPod: [PortSpec] = [],
         progress: @escaping ProgressReport
     ) async throws(DaemonFailure) -> Attachment {
         let (session, info) = try present()
@@ -167,6 +170,8 @@ package actor UserDaemon {
             )
         }
         let mine = generation
+        // A port that is in use is known before anything changes.
+        let listeners = toPod.isEmpty ? nil : try await network.listen(toPod: toPod)
         // The local targets must be allowed before the first request can come.
         var pending = Attachment()
         pending.spec = spec
@@ -177,12 +182,14 @@ package actor UserDaemon {
                 throw DaemonFailure(.unavailable, "the connection was ended while \(spec.name) was being made")
             }
             attachments[attachment.id] = attachment
+            if let listeners { await network.lead(listeners, to: attachment.id) }
             await network.serve(Array(attachments.values))
             if wish.manner != .none, !attachment.mounts.isEmpty {
                 progress("mount", "mounting the volumes")
             }
             return attachment.mounted(await network.mount(attachment, wish))
         } catch {
+            if let listeners { await network.lead(listeners, to: nil) }
             await network.serve(Array(attachments.values))
             throw error
         }
@@ -229,10 +236,33 @@ package actor UserDaemon {
             let names = found.map { "\($0.spec.name) in \($0.spec.namespace)" }.sorted().joined(separator: ", ")
             throw DaemonFailure(.conflict, "several attachments go by \(name): \(names)")
         }
-        attachments[attachment.id] = nil
+        drop(attachment.id, "was left from elsewhere")
         defer { logger.info("left", metadata: ["attachment": "\(attachment.id)"]) }
         try await session.detach(attachment.id)
         await network.serve(Array(attachments.values))
+    }
+
+    /// Returns when an attachment has ended, or the task is cancelled.
+    ///
+    /// - Parameter id: The attachment; one that is not there has ended already.
+    /// - Returns: Why, as it follows on the attachment's name.
+    package func end(of id: String) async -> String {
+        guard attachments[id] != nil else { return "has ended" }
+        let (reasons, feed) = AsyncStream.makeStream(of: String.self)
+        watchers[id, default: []].append(feed)
+        for await reason in reasons { return reason }
+        return ""
+    }
+
+    /// Forgets an attachment, and tells who waits for its end; false where there is none.
+    @discardableResult
+    private func drop(_ id: String, _ reason: String) -> Bool {
+        for watcher in watchers.removeValue(forKey: id) ?? [] { watcher.yield(reason) }
+        return attachments.removeValue(forKey: id) != nil
+    }
+
+    private func dropAll(_ reason: String) {
+        for id in attachments.keys { drop(id, reason) }
     }
 
     // MARK: - What comes by itself
@@ -270,7 +300,8 @@ package actor UserDaemon {
             attachments[attachment.id] = attachment
             return
         }
-        guard attachments.removeValue(forKey: attachment.id) != nil else { return }
+        let why = attachment.message.isEmpty ? "" : ": \(attachment.message)"
+        guard drop(attachment.id, "has ended\(why)") else { return }
         // What the user did not end himself is told to him.
         lastError = "the attachment \(attachment.spec.name) has ended: \(attachment.message)"
         logger.warning(
@@ -329,7 +360,7 @@ package actor UserDaemon {
         logger.error("workstation network lost", metadata: ["reason": "\(reason)"])
         let session = self.session
         self.session = nil
-        attachments = [:]
+        dropAll("has ended with its connection: \(reason)")
         await network.tearDown()
         await session?.close()
     }

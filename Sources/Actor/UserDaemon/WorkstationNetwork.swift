@@ -17,6 +17,12 @@ package protocol WorkstationNetwork: Sendable {
     func update(_ cluster: ClusterInfo) async
     /// Says which local targets the attachments may reach.
     func serve(_ attachments: [Attachment]) async
+    /// Listens on local ports that are to lead to the pod of an attachment which is not made yet.
+    ///
+    /// What is returned names the listeners; `conflict` where a port is in use.
+    func listen(toPod ports: [PortSpec]) async throws(DaemonFailure) -> UInt64
+    /// Leads what comes to such listeners to an attachment's pod, for as long as it is there; nil ends them.
+    func lead(_ listeners: UInt64, to attachmentID: String?) async
     /// Which way the traffic of each attachment takes.
     func ways(_ attachments: [Attachment]) async -> [AttachmentWay]
     /// Brings an attachment's volumes to the workstation; returns once they are there, or it is clear that they are not.

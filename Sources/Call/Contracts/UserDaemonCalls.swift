@@ -26,6 +26,10 @@ package enum UserDaemonCalls {
     ///
     /// Unary.
     package static let leave = CallMethod<LeaveRequest, Empty>("UserDaemon", "Leave")
+    /// Answered when an attachment has ended, however it did.
+    ///
+    /// Unary.
+    package static let awaitEnd = CallMethod<AttachmentEndRequest, AttachmentEnd>("UserDaemon", "AwaitEnd")
     /// Ends somebody else's attachment.
     ///
     /// Unary.

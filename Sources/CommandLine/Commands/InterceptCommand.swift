@@ -8,7 +8,9 @@ package struct InterceptCommand: AsyncParsableCommand {
         abstract: "Answer a workload's requests on this workstation.",
         discussion: """
             NAME is the workload's name, or a name of your own together with --workload. With -- CMD, the command runs
-            with the container's environment; the intercept ends with it, and its exit status is returned.
+            with the container's environment; the intercept ends with it, and its exit status is returned. When the
+            intercept is ended from elsewhere, the command is told to end (SIGTERM, 10 seconds later SIGKILL), and the
+            exit status is 1.
 
             With --http-header or --http-path-… only the requests that have what is asked for come here, one by one, also on
             connections that are open already; all others go to the app. So several people can intercept one port.
@@ -26,6 +28,8 @@ package struct InterceptCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Filter") var filter: FilterOptions
 
+    @OptionGroup var podPorts: PodPortOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions
@@ -39,8 +43,14 @@ package struct InterceptCommand: AsyncParsableCommand {
         try await global.run { terminal in
             var spec = try traffic.specification(name, .intercept)
             try filter.apply(to: &spec)
-            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
-                .run(terminal, spec)
+            try await AttachmentRun(
+                global: global,
+                environment: environment,
+                mount: volumes.mount,
+                toPod: try podPorts.ports(beside: spec.ports),
+                command: command
+            )
+            .run(terminal, spec)
         }
     }
 }

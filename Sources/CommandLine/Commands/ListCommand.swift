@@ -1,5 +1,6 @@
 package import ArgumentParser
-import Foundation
+import Glibc
+import Kernel
 import Message
 
 /// `telepresence list`: the workloads of a namespace and who holds what.
@@ -97,20 +98,17 @@ package struct ListCommand: AsyncParsableCommand {
     /// The moments at which to look again, until Ctrl-C or SIGTERM.
     private static func moments() -> AsyncStream<Void> {
         let (moments, feed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let timer = DispatchSource.makeTimerSource()
-        timer.schedule(deadline: .now(), repeating: .seconds(1))
-        timer.setEventHandler { feed.yield() }
-        timer.resume()
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                // Keeps both alive until they have done their work.
-                _ = source
-                timer.cancel()
-                feed.finish()
+        let ticking = Task {
+            while !Task.isCancelled {
+                feed.yield()
+                try? await Task.sleep(for: .seconds(1))
             }
-            source.resume()
+        }
+        let signals = Signals(SIGINT, SIGTERM)
+        Task {
+            _ = await signals.first()
+            ticking.cancel()
+            feed.finish()
         }
         return moments
     }

@@ -84,10 +84,12 @@ package struct DaemonClient: Sendable {
     func attach(
         _ spec: AttachmentSpec,
         mount: MountArgument = .none,
+        toPod: [PortSpec] = [],
         progress: @escaping @Sendable (String) -> Void
     ) async throws -> Attachment {
         var request = InterceptRequest()
         request.spec = spec
+        request.toPod = toPod
         if case .fuse(let path, let readOnly) = mount {
             request.mount = "fuse"
             request.mountPoint = path
@@ -111,6 +113,21 @@ package struct DaemonClient: Sendable {
         _ = try await translating {
             // A replaced container is back before the answer comes.
             try await client.unary(UserDaemonCalls.leave, sent, timeout: .seconds(300))
+        }
+    }
+
+    /// Returns when an attachment has ended: why, as it follows on its name.
+    ///
+    /// - Throws: `CancellationError` where nobody wants to know any more.
+    func end(of id: String) async throws -> String {
+        do throws(CallStatus) {
+            let request = AttachmentEndRequest(attachmentID: id)
+            return try await client.unary(UserDaemonCalls.awaitEnd, request, timeout: nil).reason
+        } catch {
+            // A daemon of an older version does not tell.
+            while error.code == .unimplemented { try await Task.sleep(for: .seconds(3600)) }
+            try Task.checkCancellation()
+            return "has ended: the user daemon went away"
         }
     }
 

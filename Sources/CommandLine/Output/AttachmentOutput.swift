@@ -70,8 +70,12 @@ package struct AttachmentOutput: Encodable, Equatable {
     /// The container's paths below the mount point.
     var mounts: [String]?
 
-    package init(_ attachment: Attachment, way: AttachmentWay? = nil) {
+    /// The local ports that lead to the pod, as they were asked for; nil where nobody knows.
+    var toPod: [String]?
+
+    package init(_ attachment: Attachment, way: AttachmentWay? = nil, toPod: [PortSpec] = []) {
         id = attachment.id
+        self.toPod = toPod.isEmpty ? nil : toPod.map(PodPortArgument.text)
         traffic = way?.way
         trafficReason = way.flatMap { $0.reason.isEmpty ? nil : $0.reason }
         name = attachment.spec.name
@@ -126,6 +130,7 @@ package struct AttachmentOutput: Encodable, Equatable {
         if plaintext == true { lines.append(Self.line("TLS", "requests come here in plain text")) }
         if let example { lines.append(Self.line("Try", example)) }
         if let notes { lines.append(Self.line("Metadata", notes)) }
+        for port in toPod ?? [] { lines.append(Self.line("To pod", "127.0.0.1:\(port.replacing("/", with: " "))")) }
         if let mountPoint { lines.append(Self.line("Volume Mount Point", mountPoint)) }
         if let mountError { lines.append(Self.line("Volume Mount Error", mountError)) }
         if let tally { lines.append(Self.line("Copied", tally)) }

@@ -1,8 +1,14 @@
-import Foundation
-import Synchronization
+import Glibc
+import Kernel
 
 /// Ctrl-C while something is being waited for: the wait ends, what was begun is undone, and the exit status is 130.
 package struct Interruption {
+    private enum Outcome<Value: Sendable>: Sendable {
+        case value(Value)
+        case signal(CInt)
+        case nothing
+    }
+
     package init() {}
 
     /// Runs `body`; on SIGINT or SIGTERM cancels it, runs `then` and throws.
@@ -10,48 +16,25 @@ package struct Interruption {
         _ body: @escaping @Sendable () async throws -> Value,
         then undo: @escaping @Sendable () async -> Void
     ) async throws -> Value {
-        let (signals, continuation) = AsyncStream.makeStream(of: Int32.self)
-        let caught = Mutex<Int32?>(nil)
-        let sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                caught.withLock { $0 = number }
-                continuation.yield(number)
-            }
-            source.resume()
-            return source
-        }
-        defer {
-            sources.forEach { $0.cancel() }
-            signal(SIGINT, SIG_DFL)
-            signal(SIGTERM, SIG_DFL)
-        }
-        return try await withThrowingTaskGroup(of: Value?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                for await number in signals {
-                    throw CommandError("interrupted", exitCode: 128 + number)
-                }
-                return nil
-            }
-            do {
-                while let result = try await group.next() {
-                    if let value = result {
-                        group.cancelAll()
-                        // It may have come when the value was there already: it must not be lost.
-                        if let number = caught.withLock({ $0 }) {
-                            throw CommandError("interrupted", exitCode: 128 + number)
-                        }
-                        return value
-                    }
-                }
-                throw CommandError("interrupted", exitCode: 130)
-            } catch let error as CommandError where error.exitCode > 128 {
+        let signals = Signals(SIGINT, SIGTERM)
+        defer { signals.end() }
+        return try await withThrowingTaskGroup(of: Outcome<Value>.self) { group in
+            group.addTask { .value(try await body()) }
+            group.addTask { await signals.first().map { .signal($0) } ?? .nothing }
+            var value: Value?
+            while let outcome = try await group.next() {
                 group.cancelAll()
-                await undo()
-                throw error
+                switch outcome {
+                // A signal may have come when the value was there already: it must not be lost.
+                case .value(let made): value = made
+                case .signal(let number):
+                    await undo()
+                    throw CommandError("interrupted", exitCode: 128 + number)
+                case .nothing: break
+                }
             }
+            guard let value else { throw CommandError("interrupted", exitCode: 130) }
+            return value
         }
     }
 }

@@ -42,7 +42,8 @@ package enum Sockets {
         try set(socket, SOL_SOCKET, 36, CInt(bitPattern: mark))
     }
 
-    private static func bind(_ socket: Descriptor, _ endpoint: InternetEndpoint) throws(SystemError) {
+    /// Gives a socket its address.
+    package static func bind(_ socket: Descriptor, _ endpoint: InternetEndpoint) throws(SystemError) {
         let bound = endpoint.withSocketAddress { Glibc.bind(socket.rawValue, $0, $1) }
         guard bound == 0 else { throw .last("bind", "\(endpoint)") }
     }
@@ -58,11 +59,20 @@ package enum Sockets {
         freeBind: Bool = false
     ) throws(SystemError) -> Descriptor {
         let made = try make(endpoint.address, stream, "tcp")
-        try set(made, SOL_SOCKET, SO_REUSEADDR, 1)
         if freeBind { try setFreeBind(made, endpoint.address.family) }
-        try bind(made, endpoint)
-        guard listen(made.rawValue, backlog) == 0 else { throw .last("listen", "\(endpoint)") }
+        try listen(made, endpoint, backlog: backlog)
         return made
+    }
+
+    /// Has a TCP socket listen on an endpoint.
+    package static func listen(
+        _ socket: Descriptor,
+        _ endpoint: InternetEndpoint,
+        backlog: CInt = 1024
+    ) throws(SystemError) {
+        try set(socket, SOL_SOCKET, SO_REUSEADDR, 1)
+        try bind(socket, endpoint)
+        guard Glibc.listen(socket.rawValue, backlog) == 0 else { throw .last("listen", "\(endpoint)") }
     }
 
     private static func setFreeBind(_ socket: Descriptor, _ family: InternetAddress.Family) throws(SystemError) {

@@ -24,6 +24,8 @@ package enum ManagerMessage: WireMessage {
     case logLevel(LogLevelRequest)
     /// Agents: serve volumes to a workstation.
     case volumeOrder(VolumeOrder)
+    /// Agents: join a port of the pod with a workstation.
+    case podPortRequest(PodPortRequest)
 
     package static let table = MessageTable(
         "ManagerMessage",
@@ -39,6 +41,7 @@ package enum ManagerMessage: WireMessage {
             FieldRow(20, "dial_back", .message("DialBack")),
             FieldRow(21, "log_level", .message("LogLevelRequest")),
             FieldRow(30, "volume_order", .message("VolumeOrder")),
+            FieldRow(40, "pod_port_request", .message("PodPortRequest")),
         ]
     )
 
@@ -59,6 +62,7 @@ package enum ManagerMessage: WireMessage {
         case .dialBack(let value): writer.choice(20, value)
         case .logLevel(let value): writer.choice(21, value)
         case .volumeOrder(let value): writer.choice(30, value)
+        case .podPortRequest(let value): writer.choice(40, value)
         }
     }
 
@@ -76,6 +80,7 @@ package enum ManagerMessage: WireMessage {
             case 20: self = .dialBack(try reader.choice(field))
             case 21: self = .logLevel(try reader.choice(field))
             case 30: self = .volumeOrder(try reader.choice(field))
+            case 40: self = .podPortRequest(try reader.choice(field))
             default: break
             }
         }

@@ -22,6 +22,8 @@ package enum ParticipantMessage: WireMessage {
     case renew(RenewRequest)
     /// It wants the volumes of an attachment.
     case volumeRequest(VolumeRequest)
+    /// It wants a connection to a port of a pod.
+    case podPortRequest(PodPortRequest)
 
     package static let table = MessageTable(
         "ParticipantMessage",
@@ -36,6 +38,7 @@ package enum ParticipantMessage: WireMessage {
             FieldRow(7, "revoke_request", .message("RevokeRequest")),
             FieldRow(8, "renew", .message("RenewRequest")),
             FieldRow(30, "volume_request", .message("VolumeRequest")),
+            FieldRow(40, "pod_port_request", .message("PodPortRequest")),
         ]
     )
 
@@ -55,6 +58,7 @@ package enum ParticipantMessage: WireMessage {
         case .revokeRequest(let value): writer.choice(7, value)
         case .renew(let value): writer.choice(8, value)
         case .volumeRequest(let value): writer.choice(30, value)
+        case .podPortRequest(let value): writer.choice(40, value)
         }
     }
 
@@ -71,6 +75,7 @@ package enum ParticipantMessage: WireMessage {
             case 7: self = .revokeRequest(try reader.choice(field))
             case 8: self = .renew(try reader.choice(field))
             case 30: self = .volumeRequest(try reader.choice(field))
+            case 40: self = .podPortRequest(try reader.choice(field))
             default: break
             }
         }

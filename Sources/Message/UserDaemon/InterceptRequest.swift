@@ -10,19 +10,23 @@ package struct InterceptRequest: WireMessage {
     package var mountReadOnly: Bool
     /// Where the user daemon makes the directory; empty leaves it to the daemon.
     package var mountsRoot: String
+    /// Local ports that lead to the same ports of the pod.
+    package var toPod: [PortSpec]
 
     package init(
         spec: AttachmentSpec = AttachmentSpec(),
         mount: String = "",
         mountPoint: String = "",
         mountReadOnly: Bool = false,
-        mountsRoot: String = ""
+        mountsRoot: String = "",
+        toPod: [PortSpec] = []
     ) {
         self.spec = spec
         self.mount = mount
         self.mountPoint = mountPoint
         self.mountReadOnly = mountReadOnly
         self.mountsRoot = mountsRoot
+        self.toPod = toPod
     }
 
     /// Every field at its default.
@@ -38,6 +42,7 @@ package struct InterceptRequest: WireMessage {
             FieldRow(7, "mount_point", .string),
             FieldRow(8, "mount_read_only", .bool),
             FieldRow(9, "mounts_root", .string),
+            FieldRow(10, "to_pod", .repeated(.message("PortSpec"))),
         ]
     )
 
@@ -47,6 +52,7 @@ package struct InterceptRequest: WireMessage {
         writer.string(7, mountPoint)
         writer.bool(8, mountReadOnly)
         writer.string(9, mountsRoot)
+        writer.message(10, toPod)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -58,6 +64,7 @@ package struct InterceptRequest: WireMessage {
             case 7: mountPoint = try reader.string(field)
             case 8: mountReadOnly = try reader.bool(field)
             case 9: mountsRoot = try reader.string(field)
+            case 10: toPod.append(try reader.message(field, repeated: true))
             default: break
             }
         }

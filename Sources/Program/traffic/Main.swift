@@ -28,7 +28,7 @@ struct Main {
         case "agent-init": exit(AgentInitProgram.main(rest, logger: logger("agent-init")))
         case "stand-in":
             wait {
-                await Termination.signalled()
+                await Signals(SIGTERM, SIGINT).first()
                 return 0
             }
         case "ready": exit(AgentReadyProgram.main(rest))

@@ -14,6 +14,7 @@ actor Peer {
     private(set) var removed: [String] = []
     /// Why they have been removed.
     private(set) var reasons: [String] = []
+    private(set) var podPorts: [PodPortRequest] = []
     private(set) var domain = ""
     private(set) var beats: [UInt64] = []
     private var watchers: [CheckedContinuation<Void, Never>] = []
@@ -49,6 +50,7 @@ actor Peer {
                     let report = AgentReport(attachmentID: change.attachment.id, state: .active)
                     await manager.take(.agentReport(report), from: session)
                 }
+            case .podPortRequest(let order): podPorts.append(order)
             case .clusterInfo(let info): domain = info.clusterDomain
             case .welcome, .renewal, .dialBack, .logLevel, .volumeOrder, .unknown: break
             }

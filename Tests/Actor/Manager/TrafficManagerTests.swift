@@ -462,4 +462,49 @@ import Testing
         await quick.say(.heartbeat(Heartbeat(sequence: 7)))
         try await quick.until { $0.beats == [7] }
     }
+
+    @Test("a port of a pod is asked of the agent that serves, by him who holds the attachment, and by nobody else")
+    func podPort() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let agent = try await agent(manager, "web", pod: "p1")
+        let ann = try await client(manager)
+        let spec = AttachmentSpec(name: "web", kind: .ingest, workload: "web")
+        await ann.say(.attachRequest(AttachRequest(requestID: "a", spec: spec)))
+        let attachment = try #require(try await ann.result("a").attachment)
+        func ask(
+            _ request: String,
+            _ peer: Peer,
+            _ change: (inout PodPortRequest) -> Void = { _ in }
+        ) async throws -> UInt32 {
+            var wanted = PodPortRequest(
+                requestID: request,
+                attachmentID: attachment.id,
+                sessionID: "forged",
+                ticket: "0123456789abcdef",
+                port: 9090,
+                protocol: .tcp
+            )
+            change(&wanted)
+            await peer.say(.podPortRequest(wanted))
+            return try await peer.result(request).code
+        }
+        #expect(try await ask("good", ann) == 0)
+        try await agent.until { !$0.podPorts.isEmpty }
+        let (order, holder) = await (agent.podPorts.first, ann.id)
+        #expect(order?.sessionID == holder && order?.port == 9090 && order?.requestID == "")
+        let bob = try await client(manager, "bob")
+        #expect(try await ask("other", bob) == ManagerFailure.Code.notFound.rawValue)
+        #expect(try await ask("short", ann) { $0.ticket = "short" } == ManagerFailure.Code.invalid.rawValue)
+        #expect(try await ask("none", ann) { $0.port = 0 } == ManagerFailure.Code.invalid.rawValue)
+        #expect(await agent.podPorts.count == 1)
+        // What was tried in vain is asked of another agent, as soon as there is one.
+        let next = try await self.agent(manager, "web", pod: "p2")
+        var tries = 0
+        while await next.podPorts.isEmpty {
+            tries += 1
+            #expect(try await ask("again \(tries)", ann) { $0.attempt = 1 } == 0)
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
 }

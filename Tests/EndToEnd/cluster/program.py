@@ -1,6 +1,7 @@
 """What runs in the scenarios' pods, from a ConfigMap, on any image with Python: `python3 program.py`.
 
 HTTP, ECHO, UDP   port numbers in the environment: HTTP servers, TCP echoes, UDP echoes
+INNER_ECHO, INNER_UDP  the same on the loopback address alone
 HTTPS             port numbers: HTTP servers that speak TLS, with tls.crt and tls.key of the directory CERTIFICATES
 CALLERS           a file with an authority: callers of HTTPS have to show a certificate of it
 NAME              what this one answers as
@@ -255,9 +256,9 @@ class Server(ThreadingHTTPServer):
         pass  # whoever hung up needs no answer
 
 
-def echo(port, name):
+def echo(port, name, address=""):
     """Answers every connection's bytes with the same; `who?` with the name."""
-    listener = socket.create_server(("", port), backlog=256)
+    listener = socket.create_server((address, port), backlog=256)
 
     def talk(connection):
         with connection:
@@ -268,10 +269,10 @@ def echo(port, name):
         threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
 
 
-def datagrams(port, name):
+def datagrams(port, name, address=""):
     """Answers every datagram with the same; `who?` with the name."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("", port))
+    server.bind((address, port))
     while True:
         data, peer = server.recvfrom(65536)
         server.sendto(name.encode() if data == b"who?" else data, peer)
@@ -287,6 +288,9 @@ def main():
         threading.Thread(target=echo, args=(port, name), daemon=True).start()
     for port in numbers["UDP"]:
         threading.Thread(target=datagrams, args=(port, name), daemon=True).start()
+    for variable, serve in (("INNER_ECHO", echo), ("INNER_UDP", datagrams)):
+        for word in os.environ.get(variable, "").split():
+            threading.Thread(target=serve, args=(int(word), name, "127.0.0.1"), daemon=True).start()
     Server.talks = True
     for port in numbers["HTTP"]:
         threading.Thread(target=Server(("", port), name).serve_forever, daemon=True).start()

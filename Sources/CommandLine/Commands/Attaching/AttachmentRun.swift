@@ -1,5 +1,6 @@
 import ArgumentParser
 import Message
+import Synchronization
 
 /// What all commands that attach do: ask for the attachment, hand its environment out, run the handler, end it.
 struct AttachmentRun {
@@ -7,6 +8,8 @@ struct AttachmentRun {
     let environment: EnvironmentOptions
     /// Whether and where its volumes are mounted.
     let mount: MountArgument
+    /// The local ports that lead to the pod.
+    var toPod: [PortSpec] = []
     /// What is run with the container's environment, and ends the attachment.
     ///
     /// Empty: the attachment stays.
@@ -19,7 +22,7 @@ struct AttachmentRun {
         try environment.check()
         let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
         let attachment = try await Interruption().unless {
-            try await client.attach(spec, mount: mount) { terminal.progress($0) }
+            try await client.attach(spec, mount: mount, toPod: toPod) { terminal.progress($0) }
         } then: {
             try? await client.leave(name: spec.name, namespace: spec.namespace)
         }
@@ -47,24 +50,43 @@ struct AttachmentRun {
             )
             try environment.write(variables)
             if command.isEmpty {
-                let output = AttachmentOutput(attachment)
+                let output = AttachmentOutput(attachment, toPod: toPod)
                 terminal.result(global.format.isStructured ? try global.format.encode(output) : output.text)
                 await client.close()
                 return
             }
-            if global.format == .default { terminal.note(AttachmentOutput(attachment).text) }
+            if global.format == .default { terminal.note(AttachmentOutput(attachment, toPod: toPod).text) }
             let info = try await client.status().connection
-            let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables)
+            let ended = Mutex<String?>(nil)
+            let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables) {
+                if let reason = try? await client.end(of: attachment.id) { ended.withLock { $0 = reason } }
+            }
+            if let reason = ended.withLock({ $0 }) {
+                throw Ended(kind: "\(attachment.spec.kind)", name: name, reason: reason, command: command[0])
+            }
             await tellLosses(of: attachment, client, terminal)
             try await client.leave(name: name, namespace: namespace)
             await client.close()
             if status != 0 { throw ExitCode(status) }
         } catch let code as ExitCode {
             throw code
+        } catch let ended as Ended {
+            // There is nothing to be left; another may go by the name by now.
+            throw CommandError("\(ended)")
         } catch {
             // Nothing half done: an attachment that nobody uses would only take requests away.
             try? await client.leave(name: name, namespace: namespace)
             throw error
         }
     }
+}
+
+/// The attachment ended before its command did.
+private struct Ended: Error, CustomStringConvertible {
+    let kind: String
+    let name: String
+    let reason: String
+    let command: String
+
+    var description: String { "the \(kind) \(name) \(reason); \(command) was ended, too" }
 }

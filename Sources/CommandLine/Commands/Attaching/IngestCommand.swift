@@ -33,6 +33,8 @@ package struct IngestCommand: AsyncParsableCommand {
 
     @OptionGroup(visibility: .hidden) var filter: NoFilterOptions
 
+    @OptionGroup var podPorts: PodPortOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions
@@ -44,8 +46,14 @@ package struct IngestCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
-                .run(terminal, specification)
+            try await AttachmentRun(
+                global: global,
+                environment: environment,
+                mount: volumes.mount,
+                toPod: try podPorts.ports(),
+                command: command
+            )
+            .run(terminal, specification)
         }
     }
 

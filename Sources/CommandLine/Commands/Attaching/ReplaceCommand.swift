@@ -42,6 +42,8 @@ package struct ReplaceCommand: AsyncParsableCommand {
 
     @OptionGroup(visibility: .hidden) var filter: NoFilterOptions
 
+    @OptionGroup var podPorts: PodPortOptions
+
     @OptionGroup(title: "Environment") var environment: EnvironmentOptions
 
     @OptionGroup(title: "Volumes") var volumes: MountOptions
@@ -59,8 +61,15 @@ package struct ReplaceCommand: AsyncParsableCommand {
 
     package func run() async throws {
         try await global.run { terminal in
-            try await AttachmentRun(global: global, environment: environment, mount: volumes.mount, command: command)
-                .run(terminal, try specification())
+            let spec = try specification()
+            try await AttachmentRun(
+                global: global,
+                environment: environment,
+                mount: volumes.mount,
+                toPod: try podPorts.ports(beside: spec.ports),
+                command: command
+            )
+            .run(terminal, spec)
         }
     }
 

@@ -34,10 +34,11 @@ extension AgentLink {
     /// Opens a UDP tunnel to the workstation, in the same manner.
     func openUDP(
         to target: AgentRoutes.Target,
+        adding fields: [HeaderField] = [],
         within patience: TimeAmount,
         then completion: @escaping (Result<UDPTunnel, DialFailure>) -> Void
     ) {
-        let fields = WorkstationFields.fields(target)
+        let fields = WorkstationFields.fields(target) + fields
         open(to: target, within: patience, then: completion) { dialler, patience, then in
             dialler.openUDP(to: WorkstationFields.destination(target), fields: fields, timeout: patience, then: then)
         }

@@ -13,7 +13,7 @@ import Tunnel
 ///
 /// `dialler` is confined to the event loop; everything else runs in the task of `run`.
 final class AgentLink: @unchecked Sendable {
-    // @unchecked: `dialler` is touched on `eventLoop` only, `door` and `volumes` are set before that; everything else is constant.
+    // @unchecked: `dialler` is touched on `eventLoop` only, `door`, `volumes` and `podPorts` are set before that; all else is constant.
     /// Between two signs of life on the session's stream.
     private static let heartbeat = Duration.seconds(30)
     /// Between two words on the copies for wiretaps.
@@ -35,6 +35,8 @@ final class AgentLink: @unchecked Sendable {
     var door: DirectDoor?
     /// Serves volumes; set before the link runs.
     var volumes: AgentVolumes?
+    /// Joins the pod's ports with workstations; set before the link runs.
+    var podPorts: AgentPodPorts?
     /// What becomes of connections; confined to the event loop.
     let counts = AgentCounts()
     /// The copies for wiretaps; confined to the event loop.
@@ -217,6 +219,9 @@ extension AgentLink {
             guard let volumes else { return }
             // Meanwhile the session goes on.
             Task { await volumes.take(order) }
+        case .podPortRequest(let order):
+            guard let podPorts else { return }
+            Task { await podPorts.take(order) }
         default: break
         }
     }
@@ -278,6 +283,8 @@ extension AgentLink {
             report.count([
                 "connections.app": counts.app, "connections.workstation": counts.workstation,
                 "connections.fallback": counts.fallback, "connections.direct": counts.direct,
+                "copies.begun": taps.tallies.values.reduce(0) { $0 + $1.copied },
+                "copies.dropped": taps.tallies.values.reduce(0) { $0 + $1.dropped },
             ])
             return report
         }.get()

@@ -74,6 +74,7 @@ package enum AgentProgram {
         let ports = config.ports.compactMap { AgentRoutes.Port($0) }
         let agent = TrafficAgent(ports: ports, prober: link, executor: eventLoop.executor, logger: logger)
         link.volumes = AgentVolumes(config.containers, agent: agent, link: link, logger: logger)
+        link.podPorts = AgentPodPorts(podAddress: podIP, agent: agent, link: link, logger: logger)
         board.add { _, report in
             report.attachments += await agent.statusRows()
             report.join(await link.statusRows())
@@ -130,7 +131,7 @@ package enum AgentProgram {
             group.addTask { await link.run(agent) { synchronised.finish() } }
             group.addTask { await IdlePages(agent: agent, link: link).run() }
             group.addTask {
-                await Termination.signalled()
+                await Signals(SIGTERM, SIGINT).first()
                 logger.info("draining")
                 await drain.run(readyFile: config.readyFile, listeners: listeners)
             }

@@ -83,6 +83,19 @@ package final class IsolatedNetwork: Sendable {
         return socket
     }
 
+    /// A socket inside that has an address; over TCP it listens.
+    package func listen(_ endpoint: InternetEndpoint, isUDP: Bool) throws(SystemError) -> Descriptor {
+        let isV4 = endpoint.address.family == .v4
+        let socket = try make(isUDP ? (isV4 ? .udpV4 : .udpV6) : (isV4 ? .tcpV4 : .tcpV6))
+        do throws(SystemError) {
+            if isUDP { try Sockets.bind(socket, endpoint) } else { try Sockets.listen(socket, endpoint) }
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
     /// Ends the holder.
     ///
     /// Programs inside keep running, without a network.

@@ -144,7 +144,7 @@ package enum ManagerProgram {
             metadata: ["version": "\(ProductVersion.text)", "api": "\(apiPort)", "webhook": "\(address.port ?? 0)"]
         )
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Termination.signalled() }
+            group.addTask { await Signals(SIGTERM, SIGINT).first() }
             group.addTask { await maintain(manager, api, credentials, webhookName: webhookName, logger) }
             group.addTask {
                 while !Task.isCancelled {

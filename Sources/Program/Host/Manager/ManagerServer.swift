@@ -15,6 +15,8 @@ import Tunnel
 package final class ManagerServer: Sendable {
     /// How long a workstation's dial to its own target may take; agents wait less.
     private static let relayTimeout = TimeAmount.seconds(5)
+    /// What a workstation is told of an agent's request.
+    private static let passedOn: Set<String> = ["tp-attachment", "tp-probe", "tp-volume", "tp-ticket", "tp-refused"]
     /// How long a link that a session has left may open tunnels.
     private static let moveGrace = TimeAmount.seconds(10)
 
@@ -231,7 +233,7 @@ package final class ManagerServer: Sendable {
         return .relay(
             TunnelDialler(link: workstation, eventLoop: eventLoop),
             request.destination,
-            fields: request.fields.filter { ["tp-attachment", "tp-probe", "tp-volume"].contains($0.name) },
+            fields: request.fields.filter { Self.passedOn.contains($0.name) },
             timeout: Self.relayTimeout
         )
     }

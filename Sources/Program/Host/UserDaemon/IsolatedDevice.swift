@@ -52,6 +52,10 @@ final class IsolatedDevice: WorkstationDevice {
         return try? made.connectTCP(endpoint, timeoutMilliseconds: 500)
     }
 
+    func listenInside(_ endpoint: InternetEndpoint, isUDP: Bool) async throws(SystemError) -> Descriptor? {
+        try network.withLock { $0 }?.listen(endpoint, isUDP: isUDP)
+    }
+
     func close() async {
         let made = network.withLock { network in
             defer { network = nil }

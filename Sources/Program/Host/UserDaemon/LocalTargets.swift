@@ -16,16 +16,26 @@ final class LocalTargets {
     /// Reaches a handler that runs inside isolated namespaces: an open socket's channel, or nil where nobody listens there.
     typealias InsideDial = (TunnelDestination, @escaping ((any Channel)?) -> Void) -> Void
 
+    /// What becomes of a tunnel that an agent was asked for, or of him who asked where there is none.
+    ///
+    /// Called once, on the loop.
+    typealias Meeting = @Sendable (DialFailure?) -> TunnelServer.Route
+
     private var allowed: Set<Target> = []
     private var server: TunnelServer?
     /// Who waits for an agent's tunnel with volumes, by ticket.
     private var callers: [String: any Channel] = [:]
+    /// Who waits for an agent's tunnel with a port of its pod, by ticket.
+    private var meetings: [String: Meeting] = [:]
     /// Tunnels opened by agents.
     let ledger = TunnelLedger()
     /// Set in isolated mode.
     var inside: InsideDial?
 
+    private let eventLoop: any EventLoop
+
     init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
         server = TunnelServer(eventLoop: eventLoop, dialTimeout: .seconds(3), ledger: ledger) {
             [unowned self] request, answer in
             route(request, answer)
@@ -63,9 +73,20 @@ final class LocalTargets {
         }
     }
 
+    /// The agent's next tunnel with this ticket is for `meet`, which is told when none comes in time.
+    func expect(_ ticket: String, within patience: TimeAmount, _ meet: @escaping Meeting) {
+        meetings[ticket] = meet
+        eventLoop.assumeIsolated().scheduleTask(in: patience) { [weak self] in self?.giveUp(ticket) }
+    }
+
     /// Nobody waits for this ticket any more; its channel stays as it is.
     func leave(_ ticket: String) {
         callers[ticket] = nil
+    }
+
+    /// There will be no tunnel with this ticket.
+    func giveUp(_ ticket: String) {
+        _ = meetings.removeValue(forKey: ticket)?(.timeout)
     }
 
     /// Takes a stream of the reverse link; false where it does not ask for a tunnel.
@@ -80,6 +101,10 @@ final class LocalTargets {
             }
             caller.writeAndFlush(ByteBuffer(string: "+"), promise: nil)
             return answer(.adopt(caller))
+        }
+        if let ticket = request.value("tp-ticket") {
+            guard let meet = meetings.removeValue(forKey: ticket) else { return answer(.refuse(.policy)) }
+            return answer(meet(request.value("tp-refused") == nil ? nil : .refused))
         }
         let destination = request.destination
         let target = Target(host: destination.host, port: destination.port, udp: request.transport == .udp)

@@ -306,44 +306,27 @@ final class RemoteManagerSession: ManagerSession {
         var detach = DetachRequest()
         detach.requestID = nextRequest()
         detach.attachmentID = id
-        let result: RequestResult
-        do {
-            result = try await request(detach.requestID, .detachRequest(detach)) { _, _ in }
-        } catch {
-            throw DaemonFailure(error)
-        }
-        guard result.code == UInt32(CallCode.ok.rawValue) else {
-            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
-        }
+        try await request(detach.requestID, .detachRequest(detach))
     }
 
     func revoke(holder: String, name: String, namespace: String) async throws(DaemonFailure) {
         let id = nextRequest()
         let revoke = RevokeRequest(requestID: id, session: holder, name: name, namespace: namespace)
-        let result: RequestResult
-        do {
-            result = try await request(id, .revokeRequest(revoke)) { _, _ in }
-        } catch {
-            throw DaemonFailure(error)
-        }
-        guard result.code == UInt32(CallCode.ok.rawValue) else {
-            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
-        }
+        try await request(id, .revokeRequest(revoke))
     }
 
     /// Has the agent of an attachment open a tunnel with its volumes.
     func openVolume(_ wanted: VolumeRequest) async throws(DaemonFailure) {
         var wanted = wanted
         wanted.requestID = nextRequest()
-        let result: RequestResult
-        do {
-            result = try await request(wanted.requestID, .volumeRequest(wanted)) { _, _ in }
-        } catch {
-            throw DaemonFailure(error)
-        }
-        guard result.code == UInt32(CallCode.ok.rawValue) else {
-            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
-        }
+        try await request(wanted.requestID, .volumeRequest(wanted))
+    }
+
+    /// Has the agent of an attachment open a tunnel with a port of its pod.
+    func openPodPort(_ wanted: PodPortRequest) async throws(DaemonFailure) {
+        var wanted = wanted
+        wanted.requestID = nextRequest()
+        try await request(wanted.requestID, .podPortRequest(wanted))
     }
 
     func noteUse() {
@@ -449,6 +432,19 @@ final class RemoteManagerSession: ManagerSession {
         }
     }
 
+    /// A request whose answer is yes or no.
+    private func request(_ id: String, _ message: ParticipantMessage) async throws(DaemonFailure) {
+        let result: RequestResult
+        do {
+            result = try await request(id, message) { _, _ in }
+        } catch {
+            throw DaemonFailure(error)
+        }
+        guard result.code == UInt32(CallCode.ok.rawValue) else {
+            throw DaemonFailure(CallStatus(CallCode(rawValue: result.code) ?? .unknown, result.message))
+        }
+    }
+
     private func request(
         _ id: String,
         _ message: ParticipantMessage,
@@ -490,7 +486,7 @@ final class RemoteManagerSession: ManagerSession {
         case .progress(let update):
             state.withLock { $0.pending[update.requestID]?.progress }?(update.phase, update.message)
         case .renewal(let renewal): take(renewal)
-        case .welcome, .heartbeat, .dialBack, .logLevel, .volumeOrder, .unknown: break
+        case .welcome, .heartbeat, .dialBack, .logLevel, .volumeOrder, .podPortRequest, .unknown: break
         }
     }
 

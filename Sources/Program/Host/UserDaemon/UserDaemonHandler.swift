@@ -36,7 +36,12 @@ struct UserDaemonHandler: Sendable {
         router.serverStream(UserDaemonCalls.intercept) { [daemon] request, writer, _ in
             let progress = ProgressStream<InterceptEvent>(writer) { .progress($0) }
             let attachment = try await progress.during { report throws(DaemonFailure) in
-                try await daemon.intercept(request.spec, mount: MountWish(request), progress: report)
+                try await daemon.intercept(
+                    request.spec,
+                    mount: MountWish(request),
+                    toPod: request.toPod,
+                    progress: report
+                )
             }
             try await writer.send(.attachment(attachment))
         }
@@ -51,6 +56,9 @@ struct UserDaemonHandler: Sendable {
             } catch {
                 throw error.callStatus
             }
+        }
+        router.unary(UserDaemonCalls.awaitEnd) { [daemon] request, _ in
+            AttachmentEnd(reason: await daemon.end(of: request.attachmentID))
         }
         router.unary(UserDaemonCalls.revoke) { [daemon] order, _ in
             do throws(DaemonFailure) {

@@ -82,7 +82,7 @@ package enum UserDaemonProgram {
         let server = try await CallSocket.listen(path: socket, router: router, eventLoop: eventLoop, logger: logger)
         logger.info("listening", metadata: ["socket": "\(socket)", "pid": "\(getpid())"])
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Termination.signalled() }
+            group.addTask { await Signals(SIGTERM, SIGINT).first() }
             group.addTask {
                 for await asker in stops {
                     // The answer goes out first.

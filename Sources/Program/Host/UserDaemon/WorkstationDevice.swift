@@ -17,6 +17,8 @@ protocol WorkstationDevice: Sendable {
     func rootStatus() async -> RootStatus?
     /// Connects inside the isolated namespaces; nil in host mode, and where nobody listens.
     func dialInside(_ endpoint: InternetEndpoint) async -> Descriptor?
+    /// A socket that is bound to an endpoint inside the isolated namespaces, and listens if it is TCP; nil in host mode.
+    func listenInside(_ endpoint: InternetEndpoint, isUDP: Bool) async throws(SystemError) -> Descriptor?
     /// Undoes everything.
     func close() async
 }
@@ -25,6 +27,7 @@ extension WorkstationDevice {
     func update(routes: [InternetPrefix]) async {}
     func rootStatus() async -> RootStatus? { nil }
     func dialInside(_ endpoint: InternetEndpoint) async -> Descriptor? { nil }
+    func listenInside(_ endpoint: InternetEndpoint, isUDP: Bool) async throws(SystemError) -> Descriptor? { nil }
 }
 
 /// The descriptors and facts of a virtual interface that is up and routed.

@@ -40,6 +40,7 @@ actor WorkstationRuntime: WorkstationNetwork {
     nonisolated let targets: NIOLoopBound<LocalTargets>
     private let agents: AgentLinks
     private let volumes: VolumeMounts
+    private let podPorts: PodPorts
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let devices: @Sendable (ConnectRequest) -> any WorkstationDevice
@@ -71,6 +72,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         targets = try await eventLoop.submit {
             NIOLoopBound(LocalTargets(eventLoop: eventLoop), eventLoop: eventLoop)
         }.get()
+        podPorts = PodPorts(eventLoop: eventLoop, targets: targets, logger: logger)
         volumes = VolumeMounts(
             socket: volumeSocket,
             eventLoop: eventLoop,
@@ -109,6 +111,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         let remote = session as? RemoteManagerSession
         await agents.use(remote?.agents, session: remote?.facts.sessionID)
         await volumes.use(remote)
+        await podPorts.use(remote)
         guard let session = remote else {
             _ = try? await eventLoop.submit { Self.use(nil, parts.value) }.get()
             return
@@ -128,7 +131,16 @@ actor WorkstationRuntime: WorkstationNetwork {
         let targets = targets
         _ = try? await eventLoop.submit { targets.value.allow(attachments) }.get()
         await agents.serve(attachments)
+        await podPorts.keep(only: Set(attachments.map(\.id)))
         await volumes.keep(only: Set(attachments.map(\.id)))
+    }
+
+    func listen(toPod ports: [PortSpec]) async throws(DaemonFailure) -> UInt64 {
+        try await podPorts.listen(ports, device)
+    }
+
+    func lead(_ listeners: UInt64, to attachmentID: String?) async {
+        await podPorts.lead(listeners, to: attachmentID)
     }
 
     func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState {
@@ -167,6 +179,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         let parts = parts
         let targets = targets
         self.parts = nil
+        await podPorts.close()
         await volumes.close()
         await agents.close()
         _ = try? await eventLoop.submit {
@@ -254,19 +267,28 @@ actor WorkstationRuntime: WorkstationNetwork {
     /// A dial inside the isolated namespaces, for handlers that run there.
     private static func inside(_ device: any WorkstationDevice, _ eventLoop: any EventLoop) -> LocalTargets.InsideDial {
         { destination, done in
-            guard let address = InternetAddress(destination.host) else { return done(nil) }
             let bound = NIOLoopBound(done, eventLoop: eventLoop)
             Task {
-                let endpoint = InternetEndpoint(address, port: destination.port)
-                let socket = await device.dialInside(endpoint)
+                // A name is looked up each time: what it means may change.
+                var socket: Descriptor?
+                for address in await Self.addresses(of: destination.host) where socket == nil {
+                    socket = await device.dialInside(InternetEndpoint(address, port: destination.port))
+                }
+                let found = socket
                 eventLoop.execute {
-                    guard let socket else { return bound.value(nil) }
+                    guard let socket = found else { return bound.value(nil) }
                     TunnelSocket.bootstrap(eventLoop, timeout: .seconds(1))
                         .withConnectedSocket(socket.take())
                         .whenComplete { bound.value(try? $0.get()) }
                 }
             }
         }
+    }
+
+    /// The addresses of a host, which may be one itself.
+    private static func addresses(of host: String) async -> [InternetAddress] {
+        if let address = InternetAddress(host) { return [address] }
+        return (try? await NIOThreadPool.singleton.runIfActive { HostName.addresses(of: host) }) ?? []
     }
 
     /// The subnets that are routed: the cluster's and `--also-proxy`.

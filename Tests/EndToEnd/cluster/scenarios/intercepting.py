@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 
+from program import exchange
 from scenario import Port, each_mode
 from shell import expect
 
@@ -140,6 +141,62 @@ def datagrams(t, name):
     return server.getsockname()[1]
 
 
+@each_mode
+def scenario_to_pod(t):
+    """`--to-pod`: local ports lead to what listens on the pod's loopback, TCP and UDP, also when the pod is another."""
+    number = free_port()
+    app = t.app(env={"INNER_ECHO": str(number), "INNER_UDP": str(number)})
+    c, h = t.connect(), t.handler()
+    words = ["--to-pod", str(number), "--to-pod", f"{number}/UDP"]
+    made = c.intercept(app, *words, port=h.port)
+    expect(made["to_pod"] == [f"{number}/TCP", f"{number}/UDP"], made)
+
+    def answers():
+        return [exchange(kind, "127.0.0.1", number, "who?")["data"] for kind in ("tcp", "udp")]
+
+    expect(answers() == ["app", "app"], f"both lead to the pod: {answers()}")
+    if c.isolated:
+        script = "import socket; s = socket.create_connection(('127.0.0.1', %s)); s.sendall(b'who?'); print(s.recv(9))"
+        expect("app" in c.run("python3", "-c", script % number).ok().out, "the same inside")
+    long = "x" * 300_000
+    expect(exchange("tcp", "127.0.0.1", number, long, 20)["data"] == long, "bytes there and back, to the end")
+    words = ["ingest", "other", "--workload", app.name, "--to-pod", str(number), "--format", "json"]
+    other = c.tp(*words).failed("--to-pod", str(number), "in use")
+    expect(len(c.attachments()) == 1, f"nothing was changed: {other}")
+    pod = app.pod()["metadata"]["name"]
+    app.kubectl("delete", "pod", pod, "--wait=false").ok()
+    t.until("the next pod", lambda: [one["metadata"]["name"] for one in app.ready_pods()] not in ([], [pod]), 60)
+    t.until("connections to the next pod", lambda: answers() == ["app", "app"], 30)
+    c.leave(app)
+    with socket.socket() as probe, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+        probe.bind(("127.0.0.1", number))
+        datagram.bind(("127.0.0.1", number))
+
+
+def scenario_to_pod_ingested(t):
+    """`ingest --to-pod`, for a port where nobody listens in the pod: the connection is ended at once, others go on."""
+    numbers = free_port(), free_port()
+    app = t.app(env={"INNER_ECHO": str(numbers[0])})
+    c = t.connect()
+    c.tp("ingest", app.name, *[word for number in numbers for word in ("--to-pod", str(number))]).ok()
+    expect(exchange("tcp", "127.0.0.1", numbers[0], "who?")["data"] == "app", "the port that is there")
+    answer = exchange("tcp", "127.0.0.1", numbers[1], "who?", 20)
+    expect(answer["data"] == "" and "timeout" not in (answer["error"] or "").lower(), f"nobody there: {answer}")
+    expect(exchange("tcp", "127.0.0.1", numbers[0], "who?")["data"] == "app", "still there")
+
+
+def free_port():
+    """A port that nobody uses, for TCP and UDP."""
+    while True:
+        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+            stream.bind(("127.0.0.1", 0))
+            try:
+                datagram.bind(stream.getsockname())
+            except OSError:
+                continue
+            return stream.getsockname()[1]
+
+
 def scenario_several_at_once(t):
     """Three workloads intercepted at once by one workstation: each serves its own handler."""
     apps = [t.app(str(number), wait=False) for number in range(3)]
@@ -178,6 +235,20 @@ def scenario_local_address(t):
     expect(app.ask()["by"] == "second", "the handler on 127.0.0.2")
 
 
+@each_mode
+def scenario_local_name(t):
+    """`--address` can be a name, which is looked up at each connection, where the command runs."""
+    app, c = t.app(), t.connect()
+    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "program.py")
+    port = free_port()
+    words = ["--port", str(port), "--address", "localhost"]
+    handler = ["env", f"HTTP={port}", "NAME=by-name", "python3", "-S", "-E", program]
+    child = c.start("intercept", app.name, *words, "--", *handler, stdout=-3, stderr=-3, stdin=-3)
+    t.later(lambda: child.wait(20))
+    t.later(child.terminate)
+    app.answered_by("by-name", 30)
+
+
 def scenario_environment(t):
     """The container's environment reaches `--env-file`, for the owner's eyes only, and leaves nothing of the agent's."""
     value = 'a "quoted" $HOME value with = and # signs'
@@ -203,6 +274,25 @@ def scenario_command(t):
     expect(result.code == 5, result)
     expect(c.attachments() == [], "the intercept ended with its command")
     expect(app.ask()["by"] == "app", "the app answers")
+
+
+def scenario_command_ended(t):
+    """An intercept that is left, or whose connection ends, from elsewhere ends its `-- CMD`, which is told."""
+    app = t.app()
+    c = t.connect()
+    for end, words in ((lambda: c.leave(app), "left from elsewhere"), (lambda: c.quit().ok(), "its connection")):
+        ready = os.path.join(t.directory, t.unique("ready"))
+        script = f"trap 'exit 0' TERM; : > {ready}; while :; do sleep 0.1; done"
+        child = c.start(
+            "intercept", app.name, "--port", "8080", "--", "sh", "-c", script, stdout=-1, stderr=-1, stdin=-3, text=True
+        )
+        t.later(lambda child=child: child.poll() is None and child.kill())
+        t.until("the command runs", lambda ready=ready, child=child: os.path.exists(ready) or child.poll() is not None)
+        expect(child.poll() is None, f"it goes on: {child.poll()}")
+        end()
+        out, err = child.communicate(timeout=30)
+        expect(child.returncode == 1 and app.name in err and words in err, f"{child.returncode} {out} {err}")
+    app.answered_by("app", 10)
 
 
 def scenario_unchanged_variables(t):
@@ -337,6 +427,18 @@ def scenario_other_namespace(t):
     expect(app.ask()["by"] == "workstation", "intercepted")
     c.tp("leave", app.name, "--namespace", app.namespace).ok()
     app.answered_by("app", 3)
+
+
+def scenario_other_namespace_ports(t):
+    """Two ports of a workload in another namespace, each with a handler of its own."""
+    app = t.app(namespace=t.cluster.other_namespace, ports=[Port(8080), Port(8081, name="admin", service=8081)])
+    c = t.connect()
+    handlers = [t.handler("http"), t.handler("admin")]
+    c.intercept(app, "--port", f"{handlers[1].port}:admin", port=f"{handlers[0].port}:http")
+    expect(app.ask()["by"] == "http" and app.ask(port=8081)["by"] == "admin", "each port has its handler")
+    c.tp("leave", app.name, "--namespace", app.namespace).ok()
+    app.answered_by("app", 3)
+    app.answered_by("app", 3, 8081)
 
 
 def scenario_chosen_service(t):

@@ -227,7 +227,7 @@ actor VolumeMounts {
     }
 
     /// 128 bits that nobody guesses.
-    private static func ticket() -> String {
+    static func ticket() -> String {
         var generator = SystemRandomNumberGenerator()
         return (0..<4).map { _ in String(UInt32.random(in: .min ... .max, using: &generator), radix: 36) }.joined(
             separator: "x"
