@@ -35,7 +35,8 @@ import Testing
                 namespace: "default",
                 workload: "web",
                 state: .waiting,
-                message: "no agent"
+                message: "no agent",
+                filter: "requests with a: 1"
             )
         ],
         links: [LinkStatus(id: "1", peer: "ann@box", transport: "tls", roundTripMicroseconds: 1234, bytesIn: 12_345)],
@@ -62,7 +63,7 @@ import Testing
                 "    workstation ann@box in default: linked, reachable (session/1)",
                 "    agent web-1 in default, Deployment/web: away (session/2)",
                 "  Attachments:",
-                "    intercept web of default/web: waiting (no agent)",
+                "    intercept web of default/web: waiting (no agent), only requests with a: 1",
                 "  Links:",
                 "    ann@box (tls, round trip 1.23 ms), in 12.3 kB, out 0 B, 0 streams",
                 "  Tunnels:",

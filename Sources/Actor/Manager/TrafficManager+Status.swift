@@ -43,7 +43,8 @@ extension TrafficManager {
             namespace: attachment.spec.namespace,
             workload: attachment.spec.workload,
             state: attachment.state,
-            message: attachment.message
+            message: attachment.message,
+            filter: attachment.spec.filterWords ?? ""
         )
     }
 

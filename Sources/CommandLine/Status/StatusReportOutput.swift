@@ -17,6 +17,8 @@ struct StatusReportOutput: Encodable {
 
     struct Attachment: Encodable {
         var id, sessionId, name, kind, namespace, workload, state, message: String
+        /// Which requests it is for, for people; nil when it is for all.
+        var filter: String?
     }
 
     struct Link: Encodable, Equatable {
@@ -89,7 +91,8 @@ struct StatusReportOutput: Encodable {
                 namespace: $0.namespace,
                 workload: $0.workload,
                 state: "\($0.state)",
-                message: $0.message
+                message: $0.message,
+                filter: $0.filter.isEmpty ? nil : $0.filter
             )
         }
         links = Self.some(report.links) { Link($0) }

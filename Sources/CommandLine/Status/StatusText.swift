@@ -81,7 +81,8 @@ enum StatusText {
         let workload = attachment.workload.isEmpty ? "" : " of \(attachment.namespace)/\(attachment.workload)"
         let reason = attachment.message.isEmpty ? "" : " (\(attachment.message))"
         let kind = attachment.kind == .unknown ? "attachment" : "\(attachment.kind)"
-        return "\(kind) \(name)\(workload): \(attachment.state)\(reason)"
+        let filter = attachment.filter.isEmpty ? "" : ", only \(attachment.filter)"
+        return "\(kind) \(name)\(workload): \(attachment.state)\(reason)\(filter)"
     }
 
     private static func tunnels(_ tunnels: TunnelStatus) -> String {

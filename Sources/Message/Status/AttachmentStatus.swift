@@ -16,6 +16,8 @@ package struct AttachmentStatus: WireMessage {
     package var state: AttachmentState
     /// Why it is not active.
     package var message: String
+    /// Which requests it is for, for people; empty means all, or that nobody here knows.
+    package var filter: String
 
     package init(
         id: String = "",
@@ -25,7 +27,8 @@ package struct AttachmentStatus: WireMessage {
         namespace: String = "",
         workload: String = "",
         state: AttachmentState = .unknown,
-        message: String = ""
+        message: String = "",
+        filter: String = ""
     ) {
         self.id = id
         self.sessionID = sessionID
@@ -35,6 +38,7 @@ package struct AttachmentStatus: WireMessage {
         self.workload = workload
         self.state = state
         self.message = message
+        self.filter = filter
     }
 
     /// Every field at its default.
@@ -53,6 +57,7 @@ package struct AttachmentStatus: WireMessage {
             FieldRow(6, "workload", .string),
             FieldRow(7, "state", .enumeration("AttachmentState")),
             FieldRow(8, "message", .string),
+            FieldRow(9, "filter", .string),
         ]
     )
 
@@ -65,6 +70,7 @@ package struct AttachmentStatus: WireMessage {
         writer.string(6, workload)
         writer.enumeration(7, state)
         writer.string(8, message)
+        writer.string(9, filter)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -79,6 +85,7 @@ package struct AttachmentStatus: WireMessage {
             case 6: workload = try reader.string(field)
             case 7: state = try reader.enumeration(field)
             case 8: message = try reader.string(field)
+            case 9: filter = try reader.string(field)
             default: break
             }
         }

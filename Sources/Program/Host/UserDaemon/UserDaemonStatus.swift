@@ -41,7 +41,8 @@ struct UserDaemonStatus: StatusAccess {
                     namespace: $0.spec.namespace,
                     workload: $0.spec.workload,
                     state: $0.state,
-                    message: $0.message
+                    message: $0.message,
+                    filter: $0.spec.filterWords ?? ""
                 )
             }
             report.join(await network.statusRows())
