@@ -1,3 +1,4 @@
+import Glibc
 import Message
 import NIOCore
 import TLS
@@ -198,15 +199,17 @@ import Testing
     }
 
     @Test("when the app is down, requests for the workstation are served") func appDown() async throws {
-        let free = try await Answerer.freePort()
+        // Bound, so that nobody else gets it, but nobody listens.
+        let app = try SilentPort()
         let handler = try await TLSAnswerer("local", TLSScene.server(authority, "handler"))
-        let scene = try await TLSScene(authority, appPort: UInt16(free))
+        let scene = try await TLSScene(authority, appPort: app.number)
         #expect(try await scene.intercept(handler.port).code == 0)
         let answer = try await scene.get(scene.client(alpn: ["http/1.1"]), "X-Dev: me")
         #expect(answer.server == "agent", "\(answer)")
         await #expect(throws: (any Error).self) { try await scene.get(scene.client()) }
         await scene.close()
         await handler.close()
+        app.close()
     }
 
     @Test("who offers HTTP/2 gets it where the app picks it") func http2() async throws {
@@ -220,4 +223,28 @@ import Testing
         await scene.close()
         await app.close()
     }
+}
+
+/// A port of loopback that is taken, and refuses connections.
+private struct SilentPort {
+    let number: UInt16
+    private let descriptor: Int32
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        try #require(isBound)
+        self.descriptor = descriptor
+        number = UInt16(bigEndian: address.sin_port)
+    }
+
+    func close() { _ = Glibc.close(descriptor) }
 }
