@@ -67,6 +67,10 @@ import Testing
             ("agent: {image: {name: other}}", "\"other:dev\""), ("agent: {image: {tag: new}}", "traffic:new\""),
             ("agent: {image: {pullPolicy: Never}}", "AGENT_IMAGE_PULL_POLICY"),
             ("agent: {logLevel: trace}", "\"trace\""), ("agent: {maxIdleTime: 24h}", "\"24h\""),
+            (
+                "agent: {mountPolicies: {/data: Ignore, logs: Local}}",
+                #""TELEPRESENCE_AGENT_MOUNT_POLICIES","value":"{\"/data\":\"Ignore\",\"logs\":\"Local\"}""#
+            ),
             ("intercept: {environment: {excluded: [DB_PASSWORD, TOKEN]}}", "\"DB_PASSWORD,TOKEN\""),
             (
                 "intercept: {allowGlobalIntercepts: false}",

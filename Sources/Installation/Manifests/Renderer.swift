@@ -97,6 +97,7 @@ struct Renderer {
         add("TELEPRESENCE_AGENT_LOG_LEVEL", values.at("agent", "logLevel")?.string)
         add("TELEPRESENCE_AGENT_IMAGE_PULL_POLICY", values.at("agent", "image", "pullPolicy")?.string)
         add("TELEPRESENCE_AGENT_IDLE", values.at("agent", "maxIdleTime")?.string)
+        add("TELEPRESENCE_AGENT_MOUNT_POLICIES", values.at("agent", "mountPolicies")?.text, unless: "{}")
         add(
             "TELEPRESENCE_ENVIRONMENT_EXCLUDED",
             values.at("intercept", "environment", "excluded")?.stringArray.joined(separator: ",")

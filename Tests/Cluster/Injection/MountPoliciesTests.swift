@@ -59,4 +59,36 @@ import Testing
         #expect(policies.policy(volume: "v", path: "/etc/x") == .ignore)
         #expect(policies.policy(volume: "v", path: "/etc/y") == .remote)
     }
+
+    @Test("the administrator's word reaches the pod that gets an agent, and its annotation goes before it")
+    func injected() throws {
+        var settings = InjectorTests.settings
+        settings.mountPolicies = ["/data": .remoteReadOnly, "/logs": .local]
+        func inject(_ pod: JSONValue) throws -> (JSONValue, AgentConfig.Container) {
+            let request = InjectionRequest(
+                pod: pod,
+                namespace: "default",
+                workload: InjectionRequest.Workload(kind: "Deployment", name: "echo"),
+                services: [InjectorTests.service(targetPort: "http")]
+            )
+            guard case .inject(let patch, let config, _) = Injector(settings: settings).inject(request) else {
+                throw CancellationError()
+            }
+            let agent = try patch.applied(to: pod).at("spec", "containers")?.array?.first {
+                $0["name"] == "traffic-agent"
+            }
+            return (try #require(agent), try #require(config.containers.first))
+        }
+        let (agent, container) = try inject(InjectorTests.pod)
+        #expect(container.mounts == ["/data"])
+        #expect(container.localMounts == ["/logs"])
+        let mount = agent["volumeMounts"]?.array?.first { $0["mountPath"] == "/tel_app_mounts/main/data" }
+        #expect(mount?["readOnly"] == true)
+
+        var pod = InjectorTests.pod
+        pod["metadata"]?["annotations"] = ["telepresence.io/mount-policies": #"{"/logs": "Remote", "/data": "Ignore"}"#]
+        let (_, other) = try inject(pod)
+        #expect(other.mounts == ["/logs"])
+        #expect(other.localMounts == [])
+    }
 }
