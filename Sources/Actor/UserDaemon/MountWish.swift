@@ -10,6 +10,8 @@ package struct MountWish: Sendable, Hashable {
         case fuse
         /// As copies that follow.
         case sync
+        /// As a file system where this workstation can, else as copies.
+        case auto
     }
 
     package var manner: Manner
@@ -18,12 +20,21 @@ package struct MountWish: Sendable, Hashable {
     package var readOnly: Bool
     /// Where it makes one; empty means beside its socket.
     package var root: String
+    /// Nobody waits for it.
+    package var isBeside: Bool
 
-    package init(manner: Manner = .none, point: String = "", readOnly: Bool = false, root: String = "") {
+    package init(
+        manner: Manner = .none,
+        point: String = "",
+        readOnly: Bool = false,
+        root: String = "",
+        isBeside: Bool = false
+    ) {
         self.manner = manner
         self.point = point
         self.readOnly = readOnly
         self.root = root
+        self.isBeside = isBeside
     }
 
     /// The wish in a request; what is not known is not mounted.
@@ -32,7 +43,8 @@ package struct MountWish: Sendable, Hashable {
             manner: Manner(rawValue: request.mount) ?? .none,
             point: request.mountPoint,
             readOnly: request.mountReadOnly,
-            root: request.mountsRoot
+            root: request.mountsRoot,
+            isBeside: request.mountBeside
         )
     }
 }
@@ -41,11 +53,14 @@ package struct MountWish: Sendable, Hashable {
 package struct MountState: Sendable, Hashable {
     /// The directory; empty while they are not there.
     package var point: String
-    /// Empty where all is well.
+    /// Why they are not there, or what of them is not; empty where all is well.
     package var error: String
+    /// What the user should know of the manner that was chosen.
+    package var notice: String
 
-    package init(point: String = "", error: String = "") {
+    package init(point: String = "", error: String = "", notice: String = "") {
         self.point = point
         self.error = error
+        self.notice = notice
     }
 }

@@ -184,10 +184,12 @@ package actor UserDaemon {
             attachments[attachment.id] = attachment
             if let listeners { await network.lead(listeners, to: attachment.id) }
             await network.serve(Array(attachments.values))
-            if wish.manner != .none, !attachment.mounts.isEmpty {
+            if wish.manner != .none, !wish.isBeside, !attachment.mounts.isEmpty {
                 progress("mount", "mounting the volumes")
             }
-            return attachment.mounted(await network.mount(attachment, wish))
+            let state = await network.mount(attachment, wish)
+            if !state.notice.isEmpty { progress(ProgressUpdate.notice, state.notice) }
+            return attachment.mounted(state)
         } catch {
             if let listeners { await network.lead(listeners, to: nil) }
             await network.serve(Array(attachments.values))

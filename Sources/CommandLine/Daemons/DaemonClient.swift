@@ -85,20 +85,30 @@ package struct DaemonClient: Sendable {
         _ spec: AttachmentSpec,
         mount: MountArgument = .none,
         toPod: [PortSpec] = [],
+        mountsRoot: String = "",
+        mountBeside: Bool = false,
+        notice: @escaping @Sendable (String) -> Void = { _ in },
         progress: @escaping @Sendable (String) -> Void
     ) async throws -> Attachment {
         var request = InterceptRequest()
         request.spec = spec
         request.toPod = toPod
-        if case .fuse(let path, let readOnly) = mount {
+        request.mountsRoot = mountsRoot
+        request.mountBeside = mountBeside
+        switch mount {
+        case .none: break
+        case .fuse(let path, let readOnly):
             request.mount = "fuse"
             request.mountPoint = path
             request.mountReadOnly = readOnly
+        case .sync: request.mount = "sync"
+        case .automatic: request.mount = "auto"
         }
         let sent = request
         return try await translating {
             for try await event in try await client.serverStream(UserDaemonCalls.intercept, sent, timeout: nil) {
                 switch event {
+                case .progress(let update) where update.phase == ProgressUpdate.notice: notice(update.message)
                 case .progress(let update): progress(update.message)
                 case .attachment(let attachment): return attachment
                 case .unknown: break

@@ -32,6 +32,7 @@ package struct WorkloadOutput: Encodable, Equatable {
         if let notInterceptable { return "not interceptable: \(notInterceptable)" }
         if !attachments.isEmpty {
             return attachments.map { attachment in
+                let volumes = attachment.mountPoint == nil ? "volumes not mounted" : "volumes"
                 let ports = attachment.ports.map { port in
                     "\(port.servicePort == 0 ? port.containerPort : port.servicePort) -> "
                         + "\(port.localAddress):\(port.localPort)"
@@ -41,7 +42,7 @@ package struct WorkloadOutput: Encodable, Equatable {
                 return "\(attachment.past)\(owner) as \(attachment.name) (\(attachment.state)) \(what)"
                     + attachment.remarks
                     + (attachment.mountPoint.map { ", volumes at \($0)" } ?? "")
-                    + (attachment.mountError.map { ", volumes not mounted: \($0)" } ?? "")
+                    + (attachment.mountError.map { ", \(volumes): \($0)" } ?? "")
                     + (attachment.dropped ?? 0 > 0 ? ", copied \(attachment.tally ?? "")" : "")
             }.joined(separator: "; ")
         }

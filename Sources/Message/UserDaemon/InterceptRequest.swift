@@ -2,7 +2,7 @@
 package struct InterceptRequest: WireMessage {
     /// What is wanted.
     package var spec: AttachmentSpec
-    /// How the volumes come to the workstation: empty not at all, `fuse` by sshfs, `sync` as copies.
+    /// How the volumes come to the workstation: empty not at all, `fuse` by sshfs, `sync` as copies, `auto` by sshfs or else as copies.
     package var mount: String
     /// The directory for them; empty lets the user daemon make one.
     package var mountPoint: String
@@ -12,6 +12,8 @@ package struct InterceptRequest: WireMessage {
     package var mountsRoot: String
     /// Local ports that lead to the same ports of the pod.
     package var toPod: [PortSpec]
+    /// Nobody waits until the volumes are there.
+    package var mountBeside: Bool
 
     package init(
         spec: AttachmentSpec = AttachmentSpec(),
@@ -19,7 +21,8 @@ package struct InterceptRequest: WireMessage {
         mountPoint: String = "",
         mountReadOnly: Bool = false,
         mountsRoot: String = "",
-        toPod: [PortSpec] = []
+        toPod: [PortSpec] = [],
+        mountBeside: Bool = false
     ) {
         self.spec = spec
         self.mount = mount
@@ -27,6 +30,7 @@ package struct InterceptRequest: WireMessage {
         self.mountReadOnly = mountReadOnly
         self.mountsRoot = mountsRoot
         self.toPod = toPod
+        self.mountBeside = mountBeside
     }
 
     /// Every field at its default.
@@ -43,6 +47,7 @@ package struct InterceptRequest: WireMessage {
             FieldRow(8, "mount_read_only", .bool),
             FieldRow(9, "mounts_root", .string),
             FieldRow(10, "to_pod", .repeated(.message("PortSpec"))),
+            FieldRow(13, "mount_beside", .bool),
         ]
     )
 
@@ -53,6 +58,7 @@ package struct InterceptRequest: WireMessage {
         writer.bool(8, mountReadOnly)
         writer.string(9, mountsRoot)
         writer.message(10, toPod)
+        writer.bool(13, mountBeside)
     }
 
     package init(from reader: inout FieldReader) throws(WireError) {
@@ -65,6 +71,7 @@ package struct InterceptRequest: WireMessage {
             case 8: mountReadOnly = try reader.bool(field)
             case 9: mountsRoot = try reader.string(field)
             case 10: toPod.append(try reader.message(field, repeated: true))
+            case 13: mountBeside = try reader.bool(field)
             default: break
             }
         }

@@ -1,5 +1,8 @@
 /// A step of something that takes longer than a moment.
 package struct ProgressUpdate: WireMessage {
+    /// The `phase` of what the user is to see even when all is over.
+    package static let notice = "notice"
+
     /// The request that it is about; empty outside of a session stream.
     package var requestID: String
     /// Short stable name of the step, for programs.

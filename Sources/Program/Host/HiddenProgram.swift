@@ -9,6 +9,7 @@ package enum HiddenProgram {
         case Janitor.command: Janitor.main()
         case VolumePipe.command: VolumePipe.main()
         case VolumeGuard.command: VolumeGuard.main(Array(arguments.dropFirst()))
+        case VolumeSync.command: VolumeSync.main(Array(arguments.dropFirst()))
         case NamespaceEntry.command: NamespaceEntry.main(Array(arguments.dropFirst()))
         default: nil
         }

@@ -20,15 +20,27 @@ struct AttachmentRun {
     /// - Throws: `CommandError`, with nothing of the attachment left; `ExitCode` with the handler's status.
     func run(_ terminal: Terminal, _ spec: AttachmentSpec) async throws {
         try environment.check()
+        let root = try mount == .none ? "" : ClientConfiguration.load().mountsRoot
         let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
         let attachment = try await Interruption().unless {
-            try await client.attach(spec, mount: mount, toPod: toPod) { terminal.progress($0) }
+            // Where nobody uses the volumes at once, nobody waits for them.
+            let isBeside = mount == .automatic && command.isEmpty && !environment.isWritten
+            return try await client.attach(
+                spec,
+                mount: mount,
+                toPod: toPod,
+                mountsRoot: root,
+                mountBeside: isBeside,
+                notice: { terminal.note("note: \($0)") },
+                progress: { terminal.progress($0) }
+            )
         } then: {
             try? await client.leave(name: spec.name, namespace: spec.namespace)
         }
         terminal.clear()
         if !attachment.mountError.isEmpty {
-            terminal.note("warning: the volumes are not mounted: \(attachment.mountError)")
+            let what = attachment.mountPoint.isEmpty ? "the volumes are not mounted" : "not all volumes are there"
+            terminal.note("warning: \(what): \(attachment.mountError)")
         }
         try await use(attachment, client, terminal)
     }

@@ -19,6 +19,9 @@ struct EnvironmentOptions: ParsableArguments {
             .compactMap { path, option, syntax in path.map { ($0, option, syntax) } }
     }
 
+    /// Somebody wants a file.
+    var isWritten: Bool { !files.isEmpty }
+
     /// Refuses files that cannot be written: that must be known before anything is changed in the cluster.
     func check() throws {
         for (path, option, _) in files { try EnvironmentFile.check(path, option: option) }

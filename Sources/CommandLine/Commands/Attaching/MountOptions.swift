@@ -5,8 +5,12 @@ import Foundation
 struct MountOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Mount the container's volumes by sshfs: true chooses a directory, PATH names it, and with :ro nothing can be written.",
-            valueName: "true|false|path[:ro]"
+            """
+            Mount the container's volumes by sshfs: true chooses a directory, PATH names it, and with :ro nothing can be written. \
+            sync needs no FUSE: small volumes are copied, and the copies follow; what is written to them stays here. \
+            auto is true where this workstation has sshfs and FUSE, else sync.
+            """,
+            valueName: "auto|true|false|sync|path[:ro]"
         )
     )
     var mount: MountArgument = .none
@@ -17,8 +21,12 @@ struct MountOptions: ParsableArguments {
 /// The value of `--mount`.
 enum MountArgument: Equatable, ExpressibleByArgument {
     case none
+    /// By sshfs where that can be, else copied.
+    case automatic
     /// Mounted at a path; empty leaves it to the user daemon.
     case fuse(path: String, readOnly: Bool)
+    /// Copied.
+    case sync
 
     init?(argument: String) {
         var path = argument
@@ -27,7 +35,9 @@ enum MountArgument: Equatable, ExpressibleByArgument {
         switch path.lowercased() {
         case "false" where !readOnly: self = .none
         case "true": self = .fuse(path: "", readOnly: readOnly)
-        case "", "false", "sync": return nil
+        case "auto" where !readOnly: self = .automatic
+        case "sync" where !readOnly: self = .sync
+        case "", "false", "sync", "auto": return nil
         default:
             // The user daemon works elsewhere.
             let directory = FileManager.default.currentDirectoryPath
@@ -37,5 +47,12 @@ enum MountArgument: Equatable, ExpressibleByArgument {
         }
     }
 
-    var defaultValueDescription: String { self == .none ? "false" : "true" }
+    var defaultValueDescription: String {
+        switch self {
+        case .none: "false"
+        case .automatic: "auto"
+        case .fuse: "true"
+        case .sync: "sync"
+        }
+    }
 }

@@ -132,7 +132,7 @@ actor WorkstationRuntime: WorkstationNetwork {
         _ = try? await eventLoop.submit { targets.value.allow(attachments) }.get()
         await agents.serve(attachments)
         await podPorts.keep(only: Set(attachments.map(\.id)))
-        await volumes.keep(only: Set(attachments.map(\.id)))
+        await volumes.keep(only: attachments)
     }
 
     func listen(toPod ports: [PortSpec]) async throws(DaemonFailure) -> UInt64 {

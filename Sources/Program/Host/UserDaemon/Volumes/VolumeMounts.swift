@@ -21,6 +21,8 @@ actor VolumeMounts {
         let wish: MountWish
         let point: String
         let made: Bool
+        /// The container's paths.
+        var paths: [String]
         var state = MountState()
         /// Its end takes the mount away.
         var lifeline: Descriptor?
@@ -35,6 +37,8 @@ actor VolumeMounts {
     private let logger: Logger
     private var session: RemoteManagerSession?
     private var mounts: [String: Mount] = [:]
+    /// What is being taken away, by attachment.
+    private var endings: [String: Task<Void, Never>] = [:]
     private var server: (any Channel)?
 
     /// Mounts volumes by way of a socket at this path.
@@ -64,7 +68,20 @@ actor VolumeMounts {
     func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState {
         guard wish.manner != .none, !attachment.mounts.isEmpty else { return MountState() }
         guard attachment.mountError.isEmpty else { return MountState(error: attachment.mountError) }
-        if let problem = Self.problem(wish) { return MountState(error: problem) }
+        let problem = Self.problem()
+        var wish = wish
+        var notice = ""
+        switch wish.manner {
+        case .fuse: if let problem { return MountState(error: problem) }
+        case .auto:
+            wish.manner = problem == nil ? .fuse : .sync
+            // The remedy is taken already.
+            if let cause = problem?.split(separator: ";").first {
+                notice =
+                    "\(cause): the volumes are copied, as with --mount=sync; what is written to the copies stays here"
+            }
+        case .sync, .none: break
+        }
         let point: String
         let made: Bool
         do {
@@ -74,9 +91,11 @@ actor VolumeMounts {
             return MountState(error: "\(error)")
         }
         let id = attachment.id
-        guard mounts[id] == nil else { return mounts[id]?.state ?? MountState() }
-        mounts[id] = Mount(wish: wish, point: point, made: made)
-        mounts[id]?.task = Task { await self.keep(id, point, wish) }
+        if let mount = mounts[id] { return mount.state }
+        mounts[id] = Mount(wish: wish, point: point, made: made, paths: attachment.mounts)
+        let chosen = wish
+        mounts[id]?.task = Task { await self.keep(id, point, chosen) }
+        if wish.isBeside { return MountState(point: point, notice: notice) }
         let alarm = Task {
             try? await Task.sleep(for: Self.patience)
             self.wake(id)
@@ -85,13 +104,27 @@ actor VolumeMounts {
         await withCheckedContinuation { mounts[id]?.waiters.append($0) }
         guard var state = mounts[id]?.state else { return MountState(error: "the attachment has ended") }
         if state.point.isEmpty, state.error.isEmpty { state.error = "the volumes are not there yet" }
+        state.notice = notice
         return state
     }
 
-    /// Takes away what belongs to no attachment of these any more.
-    func keep(only ids: Set<String>) async {
-        let gone = mounts.keys.filter { !ids.contains($0) }
-        for id in gone { await end(id) }
+    /// Takes away what belongs to no attachment of these any more; returns once nothing of it is there.
+    func keep(only attachments: [Attachment]) async {
+        let present = Dictionary(attachments.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for (id, mount) in mounts {
+            guard let attachment = present[id] else {
+                end(id)
+                continue
+            }
+            guard mount.wish.manner == .sync, !attachment.mounts.isEmpty, attachment.mounts != mount.paths else {
+                continue
+            }
+            // The workload has other volumes now: its copier begins anew.
+            mounts[id]?.paths = attachment.mounts
+            mounts[id]?.lifeline?.close()
+        }
+        // Another caller may have begun with it.
+        for ending in endings.values { await ending.value }
     }
 
     /// Takes everything away.
@@ -103,12 +136,29 @@ actor VolumeMounts {
         server = nil
     }
 
-    private func end(_ id: String) async {
+    private func end(_ id: String) {
         guard let mount = mounts.removeValue(forKey: id) else { return }
-        mount.lifeline?.close()
-        mount.task?.cancel()
+        if let lifeline = mount.lifeline {
+            // The task ends with the guard, whose last work is to take everything away.
+            lifeline.close()
+        } else {
+            mount.task?.cancel()
+        }
         mount.waiters.forEach { $0.resume() }
+        endings[id] = Task {
+            await self.finish(mount)
+            self.endings[id] = nil
+        }
+    }
+
+    private func finish(_ mount: Mount) async {
+        let alarm = Task {
+            try await Task.sleep(for: Self.patience)
+            mount.task?.cancel()
+        }
         await mount.task?.value
+        alarm.cancel()
+        if mount.wish.manner == .sync { SyncPlace.tidy(mount.point) }
         if mount.made { rmdir(mount.point) }
     }
 
@@ -128,20 +178,15 @@ actor VolumeMounts {
                 let (lines, lifeline) = try startGuard(id, point, wish)
                 mounts[id]?.lifeline = lifeline
                 for await line in lines {
-                    if line == "ready" {
-                        backoff.reset()
-                        mounts[id]?.state = MountState(point: point)
-                        logger.info("volumes mounted", metadata: ["attachment": "\(id)", "at": "\(point)"])
-                    } else {
-                        mounts[id]?.state = MountState(error: "sshfs: \(line)")
-                        logger.warning("volumes lost", metadata: ["attachment": "\(id)", "reason": "\(line)"])
-                    }
+                    take(line, of: id)
+                    if line.hasPrefix("ready") { backoff.reset() }
                     wake(id)
                 }
             } catch {
                 mounts[id]?.state = MountState(error: "\(error)")
                 wake(id)
             }
+            mounts[id]?.lifeline = nil
             // A guard that was killed has left its mount behind.
             MountTable.unmount(point)
             guard !Task.isCancelled, mounts[id] != nil else { return }
@@ -149,17 +194,36 @@ actor VolumeMounts {
         }
     }
 
+    /// What a guard says of its mount, or a copier of its copies: `ready`, perhaps with a complaint, or why it is not.
+    private func take(_ line: String, of id: String) {
+        guard let mount = mounts[id] else { return }
+        let about: Logger.Metadata = ["attachment": "\(id)", "at": "\(mount.point)", "manner": "\(mount.wish.manner)"]
+        if line.hasPrefix("ready") {
+            let complaint = String(line.dropFirst("ready ".count))
+            mounts[id]?.state = MountState(point: mount.point, error: complaint)
+            logger.info("volumes mounted", metadata: about.merging(["complaint": "\(complaint)"]) { $1 })
+        } else {
+            mounts[id]?.state = MountState(error: mount.wish.manner == .fuse ? "sshfs: \(line)" : line)
+            logger.warning("volumes lost", metadata: about.merging(["reason": "\(line)"]) { $1 })
+        }
+    }
+
+    private func words(_ id: String, _ point: String, _ wish: MountWish) throws -> [String] {
+        if wish.manner == .sync {
+            return [VolumeSync.command, point, socket, id] + (mounts[id]?.paths ?? [])
+        }
+        guard let sshfs = HostProgram.find("sshfs") else { throw SystemError("sshfs", code: ENOENT) }
+        return [VolumeGuard.command, point, Self.source(socket), id, socket, wish.readOnly ? "ro" : "rw", sshfs]
+    }
+
     private func startGuard(
         _ id: String,
         _ point: String,
         _ wish: MountWish
     ) throws -> (AsyncStream<String>, Descriptor) {
-        guard let sshfs = HostProgram.find("sshfs") else { throw SystemError("sshfs", code: ENOENT) }
+        let words = try words(id, point, wish)
         let (order, lifeline) = try Descriptor.pipe()
         let (answers, answer) = try Descriptor.pipe()
-        let words = [
-            VolumeGuard.command, point, Self.source(socket), id, socket, wish.readOnly ? "ro" : "rw", sshfs,
-        ]
         let process = try HostProgram.spawn(executable, words, standardInput: order, standardOutput: answer)
         order.close()
         answer.close()
@@ -202,7 +266,11 @@ actor VolumeMounts {
             if let session {
                 let ticket = Self.ticket()
                 let targets = targets
-                let request = VolumeRequest(attachmentID: id, ticket: ticket, readOnly: mount.wish.readOnly)
+                let request = VolumeRequest(
+                    attachmentID: id,
+                    ticket: ticket,
+                    readOnly: mount.wish.readOnly || mount.wish.manner == .sync
+                )
                 eventLoop.execute {
                     let left = TimeAmount(deadline - ContinuousClock.now)
                     targets.value.expect(ticket, for: caller.value, within: left) { [logger = self.logger] in
@@ -240,9 +308,8 @@ actor VolumeMounts {
     static func source(_ socket: String) -> String { "telepresence:\(socket)" }
 
     /// Why this workstation cannot mount; nil when it can.
-    private static func problem(_ wish: MountWish) -> String? {
-        guard wish.manner == .fuse else { return "--mount=sync is not there yet" }
-        let remedy = "or leave --mount out"
+    private static func problem() -> String? {
+        let remedy = "or have the volumes copied with --mount=sync"
         guard HostProgram.find("sshfs") != nil else {
             return "sshfs is not installed; install it (apt-get install sshfs), \(remedy)"
         }
@@ -270,9 +337,9 @@ actor VolumeMounts {
             let name = attachment.spec.name.map {
                 $0.isASCII && ($0.isLetter || $0.isNumber || "-.".contains($0)) ? $0 : "_"
             }
-            let root = wish.root.isEmpty ? "\(socket).d" : wish.root
+            let root = wish.root.isEmpty ? directory(beside: socket) : wish.root
             parents = [root]
-            point = "\(root)/\(String(name))-\(attachment.id.prefix(6))"
+            point = "\(root)/\(SyncPlace.prefix)\(String(name))-\(attachment.id.prefix(6))"
         }
         // A former user daemon may have left one.
         if MountTable.contains(point) {
@@ -281,6 +348,11 @@ actor VolumeMounts {
             else { throw Refusal(description: "something else is mounted at \(point)") }
         }
         for parent in parents { mkdir(parent, 0o700) }
+        if wish.manner == .sync {
+            // The copier makes it. In this place former ones may have been left behind.
+            for parent in parents { SyncPlace.tidy(in: parent) }
+            return (point, false)
+        }
         let made = mkdir(point, 0o700) == 0
         guard made || errno == EEXIST else {
             throw Refusal(description: "\(point) cannot be made: \(String(cString: strerror(errno)))")
@@ -300,5 +372,9 @@ actor VolumeMounts {
             MountTable.unmount(entry.point)
             rmdir(entry.point)
         }
+        SyncPlace.tidy(in: directory(beside: socket))
     }
+
+    /// Where mounts and copies are made unless somebody wants them elsewhere.
+    private static func directory(beside socket: String) -> String { "\(socket).d" }
 }

@@ -15,10 +15,7 @@ package enum VolumePipe {
         signal(SIGPIPE, SIG_IGN)
         let environment = ProgramEnvironment.current
         guard let path = environment[socketVariable], let mount = environment[mountVariable] else { return 64 }
-        guard let socket = try? UnixSockets.connect(path) else { return 69 }
-        guard put(Array((mount + "\n").utf8)[...], socket.rawValue), get(socket.rawValue) == [UInt8(ascii: "+")] else {
-            return 69
-        }
+        guard let socket = connect(path, mount) else { return 69 }
         // One thread for each direction; a process of two is enough.
         let reader = socket
         guard
@@ -31,6 +28,14 @@ package enum VolumePipe {
         pthread_detach(thread)
         pump(socket.rawValue, STDOUT_FILENO)
         return 0
+    }
+
+    /// A socket at whose other end the agent serves a mount's volumes; nil when that does not come about.
+    static func connect(_ path: String, _ mount: String) -> Descriptor? {
+        guard let socket = try? UnixSockets.connect(path), put(Array((mount + "\n").utf8)[...], socket.rawValue),
+            get(socket.rawValue) == [UInt8(ascii: "+")]
+        else { return nil }
+        return socket
     }
 
     /// One byte; empty at the end.
