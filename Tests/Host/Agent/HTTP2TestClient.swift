@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import TLS
 
 @testable import HTTP2
 
@@ -35,7 +36,7 @@ final class HTTP2TestClient: Sendable {
     let loop: any EventLoop
     let link: Link
 
-    init(_ port: Int, configuration: LinkConfiguration = LinkConfiguration()) async throws {
+    init(_ port: Int, configuration: LinkConfiguration = LinkConfiguration(), tls: TLSContext? = nil) async throws {
         loop = MultiThreadedEventLoopGroup.singleton.next()
         var limits = configuration
         limits.pingsAtStart = false
@@ -45,7 +46,11 @@ final class HTTP2TestClient: Sendable {
         let channel = try await ClientBootstrap(group: loop)
             .channelOption(.autoRead, value: false)
             .connect(host: "127.0.0.1", port: port).get()
-        link = try await Link.start(on: channel, role: .client, configuration: chosen).get()
+        guard let tls else {
+            link = try await Link.start(on: channel, role: .client, configuration: chosen).get()
+            return
+        }
+        link = try await Link.startTLS(on: channel, context: tls, dialler: "web.test", configuration: chosen).get()
     }
 
     static func head(_ path: String, _ fields: [HeaderField] = []) -> HeaderBlock {

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import TLS
 
 @testable import HTTP2
 
@@ -118,7 +119,11 @@ final class HTTP2TestServer: @unchecked Sendable {
         }
     }
 
-    init(_ name: String, configuration: LinkConfiguration = LinkConfiguration()) async throws {
+    init(
+        _ name: String,
+        configuration: LinkConfiguration = LinkConfiguration(),
+        tls: TLSContext? = nil
+    ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.name = name
         self.loop = loop
@@ -131,7 +136,13 @@ final class HTTP2TestServer: @unchecked Sendable {
         listener = try await ServerBootstrap(group: loop)
             .childChannelInitializer { channel in
                 state.value.accepts += 1
-                Link.start(on: channel, role: .server, configuration: limits).assumeIsolated().whenSuccess { link in
+                let started =
+                    if let tls {
+                        Link.acceptTLS(on: channel, context: tls, configuration: limits)
+                    } else {
+                        Link.start(on: channel, role: .server, configuration: limits)
+                    }
+                started.assumeIsolated().whenSuccess { link in
                     state.value.links.append(link)
                     link.onRequest = { state.value.serve($0, $1, $2) }
                 }

@@ -1,6 +1,8 @@
 import Glibc
+import HTTP2
 import Message
 import NIOCore
+import NIOPosix
 import TLS
 import Testing
 
@@ -212,6 +214,40 @@ import Testing
         app.close()
     }
 
+    @Test("streams of HTTP/2 over TLS go where each belongs, in TLS or in plain text", arguments: [false, true])
+    func streams(plaintext: Bool) async throws {
+        let app = try await HTTP2TestServer("app", tls: TLSScene.server(authority, "app", alpn: ["h2"]))
+        let handler = try await HTTP2TestServer(
+            "local",
+            tls: plaintext ? nil : TLSScene.server(authority, "handler", alpn: ["h2"])
+        )
+        let scene = try await TLSScene(authority, appPort: UInt16(app.port), hasAuthority: true)
+        #expect(try await scene.intercept(UInt16(handler.port), plaintext: plaintext).code == 0)
+        let client = try await HTTP2TestClient(scene.port, tls: scene.client(alpn: ["h2"]))
+        for _ in 0..<2 {
+            #expect(try await client.ask("/who", [HeaderField("x-dev", "me")]).text == "local")
+            #expect(try await client.ask("/who").text == "app")
+        }
+        await client.close()
+        await scene.close()
+        await handler.close()
+        await app.close()
+    }
+
+    @Test("a wiretap that wants plain text gets a copy of it") func wiretap() async throws {
+        let app = try await TLSAnswerer("app", TLSScene.server(authority, "app"))
+        let listener = try await Listener()
+        let scene = try await TLSScene(authority, appPort: app.port, hasAuthority: true)
+        #expect(try await scene.workstation.attach(.wiretap, localPort: listener.port, plaintext: true).code == 0)
+        let answer = try await scene.get(scene.client(), "X-Dev: me")
+        #expect(answer.text == "app - -" && answer.server == "agent", "\(answer)")
+        let heard = try await listener.heard.get()
+        #expect(heard.hasPrefix("GET / HTTP/1.1\r\n") && heard.hasSuffix("X-Dev: me\r\n\r\n"), "\(heard)")
+        await scene.close()
+        await listener.close()
+        await app.close()
+    }
+
     @Test("who offers HTTP/2 gets it where the app picks it") func http2() async throws {
         let app = try await TLSAnswerer("app", TLSScene.server(authority, "app", alpn: ["h2", "http/1.1"]))
         let scene = try await TLSScene(authority, appPort: app.port, hasAuthority: true)
@@ -222,6 +258,44 @@ import Testing
         }
         await scene.close()
         await app.close()
+    }
+}
+
+/// A server that says nothing, and tells what it has heard up to the end of a head.
+private struct Listener {
+    let channel: any Channel
+    let port: UInt16
+    let heard: EventLoopFuture<String>
+
+    init() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let promise = loop.makePromise(of: String.self)
+        heard = promise.futureResult
+        channel = try await ServerBootstrap(group: loop)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Ear(promise))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = UInt16(channel.localAddress?.port ?? 0)
+    }
+
+    func close() async { try? await channel.close() }
+
+    private final class Ear: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let promise: EventLoopPromise<String>
+        private var text = ""
+
+        init(_ promise: EventLoopPromise<String>) { self.promise = promise }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            text += String(buffer: Self.unwrapInboundIn(data))
+            if text.hasSuffix("\r\n\r\n") { promise.succeed(text) }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { promise.fail(ChannelError.eof) }
     }
 }
 
