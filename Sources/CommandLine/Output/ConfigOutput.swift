@@ -21,6 +21,10 @@ struct ConfigOutput: Encodable, Equatable {
         var kubernetesServer: Setting?
         var namespace: Setting?
         var managerNamespace: Setting
+        /// The user's file, whether it is there or not; nil for a user without a home.
+        var configFile: Setting?
+        /// Where the directories for volumes are made; empty for the runtime directory.
+        var mountsRoot: Setting
     }
 
     struct Connection: Encodable, Equatable {
@@ -39,11 +43,14 @@ struct ConfigOutput: Encodable, Equatable {
     /// Nil without a connection.
     var connection: Connection?
 
-    init(paths: StatePaths, environment: [String: String]) {
+    /// - Throws: `CommandError` where config.yml is there and cannot be used.
+    init(paths: StatePaths, environment: [String: String]) throws {
         let list = environment["KUBECONFIG"] ?? ""
         let usual = (environment["HOME"] ?? "") + "/.kube/config"
         let kubeconfig = Setting(value: list.isEmpty ? usual : list, source: list.isEmpty ? "default" : "KUBECONFIG")
         let level = environment["TELEPRESENCE_LOG_LEVEL"] ?? ""
+        let mountsRoot = try ClientConfiguration.load(environment: environment).mountsRoot
+        let origin = environment["XDG_CONFIG_HOME"] == nil ? "HOME" : "XDG_CONFIG_HOME"
         client = Client(
             runtimeDir: Setting(value: paths.runtime, source: paths.origins.runtime),
             logDir: Setting(value: paths.logs, source: paths.origins.logs),
@@ -51,7 +58,9 @@ struct ConfigOutput: Encodable, Equatable {
             logLevel: level.isEmpty
                 ? Setting(value: "info", source: "default") : Setting(value: level, source: "TELEPRESENCE_LOG_LEVEL"),
             kubeconfig: kubeconfig,
-            managerNamespace: Setting(value: "ambassador", source: "default")
+            managerNamespace: Setting(value: "ambassador", source: "default"),
+            configFile: ClientConfiguration.path(environment).map { Setting(value: $0, source: origin) },
+            mountsRoot: Setting(value: mountsRoot, source: mountsRoot.isEmpty ? "default" : "config.yml")
         )
         // A kubeconfig that is missing or broken is the business of `connect`.
         let contexts = try? ClusterContext.all(kubeconfig: nil, environment: environment)

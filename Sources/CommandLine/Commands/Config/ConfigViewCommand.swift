@@ -8,8 +8,8 @@ package struct ConfigViewCommand: AsyncParsableCommand {
         commandName: "view",
         abstract: "Show the configuration that applies, and where each value comes from.",
         discussion: """
-            Values come from environment variables, the kubeconfig, and the traffic manager; what is given with an option
-            counts more. There is no other configuration file.
+            Values come from environment variables, config.yml, the kubeconfig, and the traffic manager; what is given with
+            an option counts more. Of config.yml intercept.mountsRoot is read.
             """
     )
 
@@ -23,7 +23,7 @@ package struct ConfigViewCommand: AsyncParsableCommand {
     package func run() async throws {
         try await global.run { terminal in
             let paths = StatePaths()
-            var output = ConfigOutput(paths: paths, environment: ProcessInfo.processInfo.environment)
+            var output = try ConfigOutput(paths: paths, environment: ProcessInfo.processInfo.environment)
             if !clientOnly, let client = try await DaemonClient.running(paths: paths, name: global.use) {
                 output.connection = try await client.status().connection.map(ConfigOutput.connection)
                 await client.close()
