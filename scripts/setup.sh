@@ -26,6 +26,23 @@ install_missing() {
         || die "apt-get could not install ${missing[*]}"
 }
 
+# The same for packages of servers that the tests and benchmarks start themselves: nothing is to listen on this machine for it.
+# usage: install_servers /PATH/PROGRAM=PACKAGE …, whose service is called as the program
+install_servers() (
+    policy=/usr/sbin/policy-rc.d services=()
+    for pair in "$@"; do
+        [ -e "${pair%%=*}" ] || services+=("$(basename "${pair%%=*}")")
+    done
+    [ ${#services[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" = 0 ] && [ ! -e $policy ]; then
+        trap 'rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+    fi
+    install_missing "$@"
+    # Nor after the next start of the machine.
+    [ ! -d /run/systemd/system ] || systemctl disable -q "${services[@]}"
+)
+
 # What the build needs beside Swift.
 install_build_needs() {
     command -v swift >/dev/null 2>&1 || die "swift is not on PATH; Swift 6.2 or newer is needed (https://swift.org/install)"
@@ -47,7 +64,8 @@ install_run_needs() {
 
 # Real clients and servers of HTTP, for the scenarios.
 install_test_needs() {
-    install_missing nghttp=nghttp2-client /usr/sbin/nghttpd=nghttp2-server /usr/sbin/nginx=nginx-light \
+    install_servers /usr/sbin/nginx=nginx-light
+    install_missing nghttp=nghttp2-client nghttpd=nghttp2-server \
         /usr/lib/python3/dist-packages/websockets=python3-websockets \
         /usr/lib/python3/dist-packages/grpc=python3-grpcio \
         /usr/lib/python3/dist-packages/debugpy=python3-debugpy
