@@ -7,6 +7,9 @@ package struct Expectation: Sendable, Equatable {
     /// The request asks for another protocol: what follows the response may be no HTTP.
     package let asksUpgrade: Bool
 
+    /// Whether the request may be sent once more where no answer came (RFC 9110, 9.2.2).
+    package let isRepeatable: Bool
+
     /// Whether it depends on the response how the bytes behind the request are to be understood.
     package var maySwitch: Bool { isConnect || asksUpgrade }
 
@@ -14,5 +17,6 @@ package struct Expectation: Sendable, Equatable {
         isHead = facts.method == .head
         isConnect = facts.method == .connect
         asksUpgrade = facts.asksUpgrade
+        isRepeatable = facts.method == .head || facts.method == .idempotent
     }
 }

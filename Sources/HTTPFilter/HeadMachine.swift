@@ -82,9 +82,19 @@ struct HeadMachine {
         facts.target = offset + method + 1..<offset + version - 1
         let name = line.part(0..<method)
         // Methods are case-sensitive; one in another case is nobody's, and has no rules of its own.
-        if name.elementsEqual("HEAD".utf8) { facts.method = .head }
-        if name.elementsEqual("CONNECT".utf8) { facts.method = .connect }
+        facts.method = Self.method(name)
         return true
+    }
+
+    private static func method(_ name: UnsafeRawBufferPointer) -> HeadFacts.Method {
+        switch name.count {
+        case 3 where name.elementsEqual("GET".utf8) || name.elementsEqual("PUT".utf8): .idempotent
+        case 4 where name.elementsEqual("HEAD".utf8): .head
+        case 6 where name.elementsEqual("DELETE".utf8): .idempotent
+        case 7 where name.elementsEqual("CONNECT".utf8): .connect
+        case 7 where name.elementsEqual("OPTIONS".utf8): .idempotent
+        default: .other
+        }
     }
 
     /// `HTTP/1.x SP status SP reason`; the reason and the blank before it may be missing.
@@ -117,9 +127,11 @@ struct HeadMachine {
         let name = line.part(0..<colon)
         switch colon {
         case 14 where name.matches("content-length"):
-            return facts.take(length: line.part(colon + 1..<line.count).trimmed)
+            return facts.take(length: line.part(colon + 1..<line.count).trimmed, kind)
         case 17 where name.matches("transfer-encoding"):
             return facts.take(encoding: line.part(colon + 1..<line.count).trimmed)
+        case 10 where name.matches("connection"):
+            facts.take(connection: line.part(colon + 1..<line.count).trimmed)
         case 7 where name.matches("upgrade"):
             facts.asksUpgrade = true
         default: break

@@ -9,8 +9,10 @@ package struct ResponseFollower {
     package enum Outcome: Equatable {
         /// All of it was understood.
         case following
-        /// From here on these are bytes, no messages: another protocol, or nothing that could be understood.
-        case raw
+        /// From here on these are bytes of another protocol, which the request asked for.
+        case switched
+        /// Nothing that could be understood: nobody knows where the answer ends.
+        case lost
     }
 
     private enum Place {
@@ -32,6 +34,9 @@ package struct ResponseFollower {
     /// Whether a request that asks for another protocol has no final answer yet.
     package private(set) var isSwitchPending = false
 
+    /// The last answer said that nothing follows it.
+    package private(set) var isLast = false
+
     /// A request is passed on.
     package mutating func expect(_ expectation: Expectation) {
         expected.append(expectation)
@@ -41,59 +46,71 @@ package struct ResponseFollower {
     /// Takes note of what has come; ``outstanding`` is right afterwards.
     package mutating func follow(_ buffer: ByteBuffer) -> Outcome {
         if partial.readableBytes > 0 { return followRest(buffer) }
-        return buffer.withUnsafeReadableBytes { follow($0) }
+        let (outcome, unread) = buffer.withUnsafeReadableBytes { follow($0) }
+        if unread > 0, let rest = buffer.getSlice(at: buffer.writerIndex - unread, length: unread) {
+            partial.writeImmutableBuffer(rest)
+        }
+        return outcome
     }
 
     /// Bytes behind a part of a head.
     private mutating func followRest(_ buffer: ByteBuffer) -> Outcome {
-        var whole = partial
-        partial = ByteBuffer()
+        var whole = ByteBuffer()
+        swap(&whole, &partial)
         whole.writeImmutableBuffer(buffer)
-        return whole.withUnsafeReadableBytes { follow($0) }
+        let (outcome, unread) = whole.withUnsafeReadableBytes { follow($0) }
+        whole.moveReaderIndex(to: whole.writerIndex - unread)
+        if unread > 0 { partial = whole }
+        return outcome
     }
 
-    private mutating func follow(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+    /// What is known, and how many bytes at the end are part of a head.
+    private mutating func follow(_ bytes: UnsafeRawBufferPointer) -> (Outcome, unread: Int) {
         var start = 0
         while start < bytes.count {
             let rest = bytes.part(start..<bytes.count)
             switch place {
             case .body(var body):
-                let progress = body.advance(rest)
-                switch progress {
-                case .malformed: return .raw
+                switch body.advance(rest) {
+                case .malformed: return (.lost, 0)
                 case .more:
                     place = .body(body)
-                    return .following
+                    return (.following, 0)
                 case .done(let count):
                     start += count
                     finish()
                 }
             case .head:
-                guard let expectation = expected.first else { return .raw }
+                // Nobody asked.
+                guard let expectation = expected.first else { return (.lost, 0) }
                 switch head.advance(rest) {
-                case .malformed: return .raw
-                case .more:
-                    partial.writeBytes(rest)
-                    return .following
+                case .malformed: return (.lost, 0)
+                case .more: return (.following, rest.count)
                 case .complete(let count):
                     start += count
-                    guard take(head.facts, expectation) else { return .raw }
+                    let facts = head.facts
+                    if Self.isSwitch(facts.status, expectation) { return (.switched, 0) }
+                    take(facts, expectation)
                     head = HeadMachine(.response)
                 }
             }
         }
-        return .following
+        return (.following, 0)
     }
 
-    /// A head is complete; false where what follows is no HTTP.
-    private mutating func take(_ facts: HeadFacts, _ expectation: Expectation) -> Bool {
+    /// What follows a head is no HTTP.
+    private static func isSwitch(_ status: Int, _ expectation: Expectation) -> Bool {
+        status == 101 || expectation.isConnect && status >= 200 && status < 300
+    }
+
+    /// A head is complete.
+    private mutating func take(_ facts: HeadFacts, _ expectation: Expectation) {
         // RFC 9110, 15.2: interim responses come before the real one.
-        if facts.status < 200 { return facts.status != 101 }
-        if expectation.isConnect, facts.status < 300 { return false }
+        if facts.status < 200 { return }
         if expectation.maySwitch { isSwitchPending = false }
+        isLast = facts.isLast
         let body = BodyMachine(response: facts, to: expectation)
         if case .none = body { finish() } else { place = .body(body) }
-        return true
     }
 
     private mutating func finish() {

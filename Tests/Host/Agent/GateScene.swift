@@ -45,6 +45,8 @@ final class GateScene: Sendable {
             return .workstation(Self.target)
         }
 
+        func routesChanged() {}
+
         func hasWay(to target: AgentRoutes.Target) -> Bool { true }
 
         func dialApp(then completion: @escaping (Result<any Channel, any Error>) -> Void) {
@@ -82,7 +84,12 @@ final class GateScene: Sendable {
     private let gates: NIOLoopBound<HTTPPort>
     private let listener: any Channel
 
-    init(appPort: Int, workstationPort: Int, sniffTime: TimeAmount = .milliseconds(200)) async throws {
+    init(
+        appPort: Int,
+        workstationPort: Int,
+        sniffTime: TimeAmount = .milliseconds(200),
+        idleTime: TimeAmount = .seconds(60)
+    ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         self.loop = loop
         (side, gates) = try await loop.submit {
@@ -93,7 +100,8 @@ final class GateScene: Sendable {
                 dialler: side,
                 counts: AgentCounts(),
                 sniffTime: sniffTime,
-                settingsTime: .seconds(60)
+                settingsTime: .seconds(60),
+                idleTime: idleTime
             )
             return (NIOLoopBound(side, eventLoop: loop), NIOLoopBound(port, eventLoop: loop))
         }.get()

@@ -1,5 +1,4 @@
 import Foundation
-import Kernel
 import TestSupport
 import Testing
 
@@ -7,144 +6,59 @@ import Testing
 
 /// Gates between real sockets: who answers, in which order, and that no byte is lost.
 @Suite(.ownThreads, .timeLimit(.minutes(2))) struct HTTPGateTests {
-    /// A python server that speaks HTTP/1.1 with keep-alive, and says who it is.
-    private final class Server {
-        let port: Int
-        private let process: Process
-        private let life = Pipe()
-
-        init(_ name: String) throws {
-            process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = ["python3", "-u", "-c", Self.script, name]
-            // Ends with this program, however that ends.
-            process.standardInput = life
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            var line = ""
-            while !line.hasSuffix("\n") {
-                guard let data = try output.fileHandleForReading.read(upToCount: 1), !data.isEmpty else { break }
-                line += String(decoding: data, as: UTF8.self)
-            }
-            port = Int(line.dropLast()) ?? 0
-        }
-
-        // The thread that started it may have had SIGTERM blocked.
-        deinit { kill(process.processIdentifier, SIGKILL) }
-
-        /// Raw sockets in threads: each request is answered with who answers, its target, and its body's size and digest.
-        private static let script = """
-            import hashlib, os, socket, sys, threading
-            threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-            name = sys.argv[1]
-            def serve(c):
-                f = c.makefile('rb')
+    /// Raw sockets in threads: each request is answered with who answers, its target, and its body's size and digest.
+    static let script = """
+        name = name.decode()
+        def serve(c):
+            f = c.makefile('rb')
+            while True:
+                line = f.readline()
+                if not line: break
+                if line == b'speak first\\n': c.sendall(name.encode() + b' raw\\n'); continue
+                words = line.split()
+                if len(words) != 3 or not line.endswith(b'\\r\\n'):
+                    c.sendall(b'HTTP/1.1 400 ' + name.encode() + b'\\r\\nContent-Length: 0\\r\\n\\r\\n'); break
+                fields = {}
                 while True:
-                    line = f.readline()
-                    if not line: break
-                    if line == b'speak first\\n': c.sendall(name.encode() + b' raw\\n'); continue
-                    words = line.split()
-                    if len(words) != 3 or not line.endswith(b'\\r\\n'):
-                        c.sendall(b'HTTP/1.1 400 ' + name.encode() + b'\\r\\nContent-Length: 0\\r\\n\\r\\n'); break
-                    fields = {}
+                    l = f.readline()
+                    if l in (b'\\r\\n', b''): break
+                    k, v = l.split(b':', 1); fields[k.lower()] = v.strip()
+                if fields.get(b'expect') == b'100-continue': c.sendall(b'HTTP/1.1 100 Continue\\r\\n\\r\\n')
+                if fields.get(b'upgrade'):
+                    c.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n')
                     while True:
-                        l = f.readline()
-                        if l in (b'\\r\\n', b''): break
-                        k, v = l.split(b':', 1); fields[k.lower()] = v.strip()
-                    if fields.get(b'expect') == b'100-continue': c.sendall(b'HTTP/1.1 100 Continue\\r\\n\\r\\n')
-                    if fields.get(b'upgrade'):
-                        c.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n')
-                        while True:
-                            d = f.read1(65536)
-                            if not d: break
-                            c.sendall(name.encode() + b':' + d)
-                        break
-                    body = b''
-                    if b'content-length' in fields: body = f.read(int(fields[b'content-length']))
-                    elif b'transfer-encoding' in fields:
-                        while True:
-                            n = int(f.readline().split(b';')[0], 16)
-                            body += f.read(n); f.readline()
-                            if n == 0: break
-                    if words[1] == b'/die': c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\\1\\0\\0\\0\\0\\0\\0\\0'); c.close(); return
-                    text = '%s %s %s %d %s' % (name, words[0].decode(), words[1].decode(), len(body), hashlib.md5(body).hexdigest()[:6])
-                    text = text.encode() + b'\\n'
-                    if words[1].startswith(b'/big'): text += b'x' * 3000000
-                    head = b'HTTP/1.1 200 OK\\r\\n'
-                    if words[1].startswith(b'/chunked'):
-                        c.sendall(head + b'Transfer-Encoding: chunked\\r\\n\\r\\n')
-                        for i in range(0, len(text), 7):
-                            part = text[i:i+7]
-                            c.sendall(b'%x\\r\\n' % len(part) + part + b'\\r\\n')
-                        c.sendall(b'0\\r\\n\\r\\n')
-                    else:
-                        c.sendall(head + b'Content-Length: %d\\r\\n\\r\\n' % len(text) + (b'' if words[0] == b'HEAD' else text))
-                c.close()
-            def run(c):
-                try: serve(c)
-                except OSError: pass
-            s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(64)
-            print(s.getsockname()[1], flush=True)
-            while True: threading.Thread(target=run, args=(s.accept()[0],), daemon=True).start()
-            """
-    }
+                        d = f.read1(65536)
+                        if not d: break
+                        c.sendall(name.encode() + b':' + d)
+                    break
+                body = b''
+                if b'content-length' in fields: body = f.read(int(fields[b'content-length']))
+                elif b'transfer-encoding' in fields:
+                    while True:
+                        n = int(f.readline().split(b';')[0], 16)
+                        body += f.read(n); f.readline()
+                        if n == 0: break
+                if words[1] == b'/die': c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\\1\\0\\0\\0\\0\\0\\0\\0'); c.close(); return
+                text = '%s %s %s %d %s' % (name, words[0].decode(), words[1].decode(), len(body), hashlib.md5(body).hexdigest()[:6])
+                text = text.encode() + b'\\n'
+                if words[1].startswith(b'/big'): text += b'x' * 3000000
+                head = b'HTTP/1.1 200 OK\\r\\n'
+                if words[1].startswith(b'/chunked'):
+                    c.sendall(head + b'Transfer-Encoding: chunked\\r\\n\\r\\n')
+                    for i in range(0, len(text), 7):
+                        part = text[i:i+7]
+                        c.sendall(b'%x\\r\\n' % len(part) + part + b'\\r\\n')
+                    c.sendall(b'0\\r\\n\\r\\n')
+                else:
+                    c.sendall(head + b'Content-Length: %d\\r\\n\\r\\n' % len(text) + (b'' if words[0] == b'HEAD' else text))
+        listen(serve)
+        """
 
-    /// A blocking client; waits no longer than 30 s for anything.
-    private final class Client {
-        private let descriptor: Int32
+    static let mine = "X-User: me\r\n"
 
-        init(_ port: Int) throws {
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = UInt16(port).bigEndian
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            var patience = timeval(tv_sec: 30, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-            let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let result = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
-            }
-            try #require(result == 0)
-        }
-
-        deinit { close(descriptor) }
-
-        func send(_ text: String) {
-            _ = Array(text.utf8).withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-        }
-
-        func end() { shutdown(descriptor, Int32(SHUT_WR)) }
-
-        /// Reads until the text has come, or the end; then all that has come.
-        func read(until text: String? = nil) -> String {
-            var all: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 65536)
-            while text.map({ !String(decoding: all, as: UTF8.self).contains($0) }) ?? true {
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                if count < 0 { return String(decoding: all, as: UTF8.self) + "<error \(errno)>" }
-                if count == 0 { return String(decoding: all, as: UTF8.self) + "<end>" }
-                all += buffer[..<count]
-            }
-            return String(decoding: all, as: UTF8.self)
-        }
-
-        /// Sends a request and reads its answer's line.
-        func ask(_ target: String, _ field: String = "") -> String {
-            send("GET \(target) HTTP/1.1\r\n\(field)\r\n")
-            let answer = read(until: "\n\r\n\r\n".isEmpty ? nil : target + " 0 d41d8c\n")
-            return answer.contains("app GET") ? "app" : answer.contains("local GET") ? "local" : answer
-        }
-    }
-
-    private static let mine = "X-User: me\r\n"
-
-    private static func scene() async throws -> (GateScene, app: Server, local: Server) {
-        let app = try Server("app")
-        let local = try Server("local")
+    static func scene() async throws -> (GateScene, app: PythonServer, local: PythonServer) {
+        let app = try PythonServer(script, "app")
+        let local = try PythonServer(script, "local")
         let scene = try await GateScene(appPort: app.port, workstationPort: local.port)
         return (scene, app, local)
     }
@@ -153,7 +67,7 @@ import Testing
     func alternating() async throws {
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         for number in 0..<6 {
             #expect(client.ask("/\(number)", Self.mine) == "local")
             #expect(client.ask("/n\(number)", "X-User: you\r\n") == "app")
@@ -166,7 +80,7 @@ import Testing
     @Test("a connection that was open before the filter obeys it, and goes back when it is gone")
     func openBefore() async throws {
         let (scene, app, local) = try await Self.scene()
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         #expect(client.ask("/1", Self.mine) == "app")
         try await scene.set { $0.header = ("x-user", "me") }
         #expect(client.ask("/2", Self.mine) == "local")
@@ -183,7 +97,7 @@ import Testing
     func pipelined() async throws {
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         var text = ""
         for number in 0..<200 {
             text += "POST /\(number % 5 == 0 ? "chunked" : "p")\(number) HTTP/1.1\r\n"
@@ -214,9 +128,9 @@ import Testing
             $0.header = ("x-user", "me")
             $0.answers = .fails
         }
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         client.send("POST /f HTTP/1.1\r\n\(Self.mine)Content-Length: 4\r\n\r\nbody")
-        #expect(client.read(until: "\n\r\n").isEmpty == false)
+        #expect(client.read(until: "\r\n\r\napp POST /f 4 841a2d\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(client.ask("/g", Self.mine) == "app")
         #expect(try await scene.workstationDials() == 2)
         await scene.close()
@@ -230,10 +144,10 @@ import Testing
             $0.header = ("x-user", "me")
             $0.answers = .never
         }
-        let waiting = try Client(scene.port)
+        let waiting = try GateClient(scene.port)
         waiting.send("GET / HTTP/1.1\r\n\(Self.mine)\r\n")
         while try await scene.workstationDials() == 0 { await Task.yield() }
-        #expect(try Client(scene.port).ask("/free") == "app")
+        #expect(try GateClient(scene.port).ask("/free") == "app")
         await scene.close()
         withExtendedLifetime((app, local)) {}
     }
@@ -242,9 +156,9 @@ import Testing
     func dies() async throws {
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
-        let other = try Client(scene.port)
+        let other = try GateClient(scene.port)
         #expect(other.ask("/1", Self.mine) == "local")
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         client.send("GET /die HTTP/1.1\r\n\(Self.mine)\r\n")
         #expect(client.read().contains("<error"))
         #expect(other.ask("/2", Self.mine) == "local")
@@ -258,7 +172,7 @@ import Testing
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
         for (field, who) in [(Self.mine, "local"), ("", "app")] {
-            let client = try Client(scene.port)
+            let client = try GateClient(scene.port)
             #expect(client.ask("/before") == "app")
             client.send("GET /ws HTTP/1.1\r\nUpgrade: echo\r\nConnection: upgrade\r\n\(field)\r\n")
             #expect(client.read(until: "\r\n\r\n").contains("101"))
@@ -273,7 +187,7 @@ import Testing
     func malformed() async throws {
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
-        let client = try Client(scene.port)
+        let client = try GateClient(scene.port)
         #expect(client.ask("/1", Self.mine) == "local")
         client.send("GET / HTTP/1.1\nX: y\r\n\r\nGET /x HTTP/1.1\r\n\(Self.mine)\r\n")
         #expect(client.read().contains("HTTP/1.1 400 app"))
@@ -285,11 +199,11 @@ import Testing
     func halfClosed() async throws {
         let (scene, app, local) = try await Self.scene()
         try await scene.set { $0.header = ("x-user", "me") }
-        let half = try Client(scene.port)
+        let half = try GateClient(scene.port)
         half.send("GET /half")
         half.end()
         #expect(half.read().contains("400 app"))
-        let whole = try Client(scene.port)
+        let whole = try GateClient(scene.port)
         whole.send("GET /whole HTTP/1.1\r\n\(Self.mine)\r\n")
         whole.end()
         let answer = whole.read()
@@ -300,11 +214,11 @@ import Testing
 
     @Test("a protocol in which the server speaks first, or that is no HTTP, passes with and without a filter")
     func otherProtocols() async throws {
-        let greeter = try Greeter()
+        let greeter = try PythonServer(Self.greeter)
         for filtered in [false, true] {
             let scene = try await GateScene(appPort: greeter.port, workstationPort: 1)
             if filtered { try await scene.set { $0.header = ("x-user", "me") } }
-            let client = try Client(scene.port)
+            let client = try GateClient(scene.port)
             #expect(client.read(until: "\n") == "220 hello\n")
             client.send("EHLO x\r\n")
             #expect(client.read(until: "\n") == "EHLO x\r\n")
@@ -315,46 +229,15 @@ import Testing
     }
 
     /// Greets, then echoes.
-    private final class Greeter {
-        let port: Int
-        private let process = Process()
-        private let life = Pipe()
-
-        init() throws {
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = [
-                "python3", "-u", "-c",
-                """
-                import os, socket, sys, threading
-                threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-                def serve(c):
-                    c.sendall(b'220 hello\\n')
-                    while True:
-                        d = c.recv(65536)
-                        if not d: break
-                        c.sendall(d)
-                    c.close()
-                s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(64)
-                print(s.getsockname()[1], flush=True)
-                while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
-                """,
-            ]
-            // Ends with this program, however that ends.
-            process.standardInput = life
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            var line = ""
-            while !line.hasSuffix("\n") {
-                guard let data = try output.fileHandleForReading.read(upToCount: 1), !data.isEmpty else { break }
-                line += String(decoding: data, as: UTF8.self)
-            }
-            port = Int(line.dropLast()) ?? 0
-        }
-
-        // The thread that started it may have had SIGTERM blocked.
-        deinit { kill(process.processIdentifier, SIGKILL) }
-    }
+    private static let greeter = """
+        def serve(c):
+            c.sendall(b'220 hello\\n')
+            while True:
+                d = c.recv(65536)
+                if not d: break
+                c.sendall(d)
+        listen(serve)
+        """
 
     @Test("curl is served by whom it asks for: large bodies, chunked, 100-continue, many requests on one connection")
     func curl() async throws {

@@ -7,7 +7,7 @@ import HTTPFilter
 final class AgentRouter: RequestRouter {
     private let agent: TrafficAgent
     private let port: AgentRoutes.Port
-    private var generation: UInt64?
+    private var isKnown = false
     private var candidates: [AgentRoutes.Candidate] = []
     private var route = AgentRoutes.Route.app
 
@@ -32,16 +32,13 @@ final class AgentRouter: RequestRouter {
         return candidate.map { .workstation($0.target) } ?? .app
     }
 
-    private func refresh() {
-        let known = generation
-        let news = agent.assumeIsolated { [port] agent -> Routes? in
-            guard known != agent.generation else { return nil }
-            return (agent.generation, agent.route(port), agent.candidates(port))
-        }
-        if let news { (generation, route, candidates) = news }
-    }
+    func routesChanged() { isKnown = false }
 
-    private typealias Routes = (UInt64?, AgentRoutes.Route, [AgentRoutes.Candidate])
+    private func refresh() {
+        guard !isKnown else { return }
+        isKnown = true
+        (route, candidates) = agent.assumeIsolated { [port] in ($0.route(port), $0.candidates(port)) }
+    }
 }
 
 extension HeadView: RequestHead {}

@@ -36,7 +36,7 @@ extension HTTPGate {
                 return
             case .head(let count):
                 guard let upstream = upstreamForHead() else { return }
-                upstream.responses.expect(requests.expectation)
+                begin(requests.expectation, at: upstream)
                 requests.accept()
                 isForcedToApp = false
                 pass(count, to: upstream)
@@ -58,14 +58,16 @@ extension HTTPGate {
         passed -= early
         pending.moveReaderIndex(forwardBy: early)
         if count == early { return }
-        if let part = pending.readSlice(length: count - early) { upstream.write(part) }
+        guard let part = pending.readSlice(length: count - early) else { return }
+        upstream.write(part)
+        if repeatable != nil { remember(part) }
     }
 
     /// The upstream for the head that is pending; nil where it has to wait for its turn, or for a dial.
     private func upstreamForHead() -> HTTPUpstream? {
         // Its beginning is there already.
         if passed > 0, let current { return current }
-        if let current {
+        if let current, !current.isLost {
             if current.responses.isSwitchPending || current.responses.outstanding >= Self.pipelineLimit {
                 isHeld = true
                 return nil
@@ -83,77 +85,10 @@ extension HTTPGate {
         return destination
     }
 
-    /// An open upstream, or nil: then `advance` is called when it may be there.
-    private func upstream(for destination: RequestDestination) -> HTTPUpstream? {
-        if let current {
-            if current.destination == destination { return current }
-            if current.responses.outstanding > 0 {
-                isHeld = true
-                return nil
-            }
-            others.append(current)
-            self.current = nil
-        }
-        if let index = others.firstIndex(where: { $0.destination == destination }) {
-            let upstream = others.remove(at: index)
-            current = upstream
-            return upstream
-        }
-        tidy()
-        dial(destination)
-        return nil
-    }
-
-    /// Leaves the workstations that have nothing here any more.
-    private func tidy() {
-        guard others.count > 1 else { return }
-        for other in others where other.destination != .app { drop(other) }
-    }
-
     /// What cannot be followed goes to the app as it is, when its turn has come.
     func goRaw() {
         rawWanted = true
         guard let upstream = upstream(for: .app) else { return }
         enterRaw(upstream)
-    }
-
-    // MARK: Dials
-
-    func dial(_ destination: RequestDestination) {
-        isDialling = true
-        switch destination {
-        case .app:
-            port.dialler.dialApp { [self] result in
-                switch result {
-                case .success(let channel):
-                    port.counts.app += 1
-                    joined(HTTPUpstream(.app, channel))
-                // The app refuses: so do we, as it would have done itself.
-                case .failure: resetClient()
-                }
-            }
-        case .workstation(let target):
-            port.dialler.dialWorkstation(target) { [self] result in
-                switch result {
-                case .success(let channel):
-                    port.counts.workstation += 1
-                    joined(HTTPUpstream(destination, channel))
-                case .failure:
-                    port.counts.fallback += 1
-                    isDialling = false
-                    isForcedToApp = true
-                    advance()
-                }
-            }
-        }
-    }
-
-    private func joined(_ upstream: HTTPUpstream) {
-        isDialling = false
-        guard mode != .over, context != nil else { return upstream.leave() }
-        guard upstream.join(self) else { return resetClient() }
-        if let former = current { others.append(former) }
-        current = upstream
-        advance()
     }
 }

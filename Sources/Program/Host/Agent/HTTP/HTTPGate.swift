@@ -62,6 +62,9 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     var isHeld = false
     /// The next request's workstation does not answer.
     var isForcedToApp = false
+    /// The last request, as long as it may be sent once more; and while another upstream is dialled for it.
+    var repeatable: Repeatable?
+    var repeated: Repeatable?
     /// What is pending is nothing that can be followed: it goes to the app as it is.
     var rawWanted = false
     /// The client has said its last byte.
@@ -72,6 +75,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var failed = false
     private var outputEnded = false
     private var timer: Scheduled<Void>?
+    var idleTimer: Scheduled<Void>?
 
     init(_ port: HTTPPort) { self.port = port }
 
@@ -85,6 +89,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         timer?.cancel()
+        idleTimer?.cancel()
     }
 
     /// Begins: dials the app at once where everything goes there, else waits a little for the first bytes.
@@ -235,9 +240,17 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
         writeClient(buffer)
         switch mode {
         case .requests:
-            if upstream.responses.follow(buffer) == .raw {
-                enterRaw(upstream)
-            } else if isHeld {
+            upstream.heard()
+            repeatable = nil
+            guard !upstream.isLost else { return }
+            switch upstream.responses.follow(buffer) {
+            case .following: if isHeld { advance() }
+            case .switched: enterRaw(upstream)
+            case .lost:
+                upstream.isLost = true
+                guard isHeld else { return }
+                // What has been answered is the client's, whatever becomes of what waits.
+                flushClient()
                 advance()
             }
         // The server speaks first: no HTTP.
@@ -252,6 +265,11 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     func ended(_ upstream: HTTPUpstream) {
         guard upstream === current, !isDialling else { return drop(upstream) }
+        if repeats(upstream) { return }
+        if isIdle(upstream) {
+            drop(upstream)
+            return advance()
+        }
         // It answers nothing more; what waits for another's turn waits in vain, as behind `Connection: close`.
         if mode == .requests || mode == .sniffing { pending = ByteBuffer() }
         enterRaw(upstream)
@@ -260,8 +278,8 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     func lost(_ upstream: HTTPUpstream) {
         guard upstream === current else { return others.removeAll { $0 === upstream } }
-        // Its last byte may be another's end: nothing was asked of it.
-        if mode == .requests, upstream.responses.outstanding == 0, upstream.destination != .app || isDialling {
+        if repeats(upstream) { return }
+        if isIdle(upstream) {
             current = nil
             return
         }
@@ -272,6 +290,12 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
             resetClient()
         }
         settle(.over)
+    }
+
+    /// A workstation of which nothing is asked: its end is not the client's, whose next request may be for another.
+    private func isIdle(_ upstream: HTTPUpstream) -> Bool {
+        mode == .requests && upstream.destination != .app && upstream.responses.outstanding == 0 && requests.isAtHead
+            && !upstream.responses.isLast && !upstream.isLost
     }
 
     func drop(_ upstream: HTTPUpstream) {
@@ -342,10 +366,13 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
         if mode != .frames { settle(.raw) }
         rawWanted = false
         isHeld = false
+        repeatable = nil
         for other in others { other.leave() }
         others = []
         passAll()
         upstream.flush()
+        // It may have come while its turn had not.
+        if clientEnded { upstream.endOutput() }
         resumeReading()
     }
 }

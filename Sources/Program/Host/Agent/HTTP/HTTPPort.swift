@@ -7,12 +7,16 @@ final class HTTPPort {
     /// How long a client's HTTP/2 waits for what the app allows.
     static let settingsTime = TimeAmount.seconds(1)
 
+    /// How long an upstream that nobody needs is kept: shorter than servers keep connections, and than a cut goes unnoticed.
+    static let idleTime = TimeAmount.seconds(1)
+
     let eventLoop: any EventLoop
     let router: any RequestRouter
     let dialler: any UpstreamDialler
     let counts: AgentCounts
     let sniffTime: TimeAmount
     let settingsTime: TimeAmount
+    let idleTime: TimeAmount
     /// Connections whose HTTP/2 goes to the app as it is.
     private var framed: [ObjectIdentifier: HTTPGate] = [:]
     /// Connections whose HTTP/2 is ended here.
@@ -24,7 +28,8 @@ final class HTTPPort {
         dialler: any UpstreamDialler,
         counts: AgentCounts,
         sniffTime: TimeAmount = HTTPPort.sniffTime,
-        settingsTime: TimeAmount = HTTPPort.settingsTime
+        settingsTime: TimeAmount = HTTPPort.settingsTime,
+        idleTime: TimeAmount = HTTPPort.idleTime
     ) {
         self.eventLoop = eventLoop
         self.router = router
@@ -32,6 +37,7 @@ final class HTTPPort {
         self.counts = counts
         self.sniffTime = sniffTime
         self.settingsTime = settingsTime
+        self.idleTime = idleTime
     }
 
     /// Serves a connection that does not read yet.
@@ -43,6 +49,7 @@ final class HTTPPort {
 
     /// The routes have changed: connections that cannot follow request by request are asked to come again.
     func routesChanged() {
+        router.routesChanged()
         for gate in framed.values { gate.checkFrames() }
         for gate in ended.values { gate.routesChanged() }
     }

@@ -14,6 +14,13 @@ final class HTTPUpstream: ChannelDuplexHandler {
     let channel: any Channel
     /// What it has still to answer.
     var responses = ResponseFollower()
+    /// Its answers cannot be understood any more.
+    var isLost = false
+    /// When it last said something, or was last needed.
+    var lastHeard = NIODeadline.now()
+    /// It has answered before, and been left for another's turn.
+    private(set) var isUsed = false
+    var wasKept = false
     /// It has said its last byte.
     private(set) var inputEnded = false
     /// It failed: what follows is no end in good order.
@@ -43,6 +50,13 @@ final class HTTPUpstream: ChannelDuplexHandler {
             return false
         }
         return true
+    }
+
+    /// It has said something.
+    func heard() {
+        isUsed = true
+        // Of the app nobody asks, and the clock has its price.
+        if destination != .app { lastHeard = .now() }
     }
 
     /// Whether it takes bytes at present without queueing them.

@@ -13,6 +13,9 @@ protocol RequestRouter: AnyObject {
     /// Where everything goes; nil where it depends on the request.
     var standing: RequestDestination? { get }
 
+    /// What was said before may not hold any more.
+    func routesChanged()
+
     /// Where this request goes.
     func destination(of head: some RequestHead) -> RequestDestination
 }
