@@ -290,7 +290,7 @@ import Testing
         )
         let unreachable = await error(refused)
         #expect(unreachable?.kind == .unreachable)
-        #expect(unreachable?.message.contains("refused the connection") == true)
+        #expect(unreachable?.message.contains("refused the connection") == true, "\(unreachable?.message ?? "")")
 
         let nameless = ClusterAccess(
             endpoint: try ClusterEndpoint(url: "https://no-such-host.invalid"),

@@ -5,6 +5,7 @@ import NIOPosix
 import NIOWebSocket
 import Synchronization
 import TLS
+import TestSupport
 
 /// A small API server on loopback: HTTP/2 over TLS for requests, HTTP/1.1 upgrades for port-forwards.
 final class TestAPIServer: Sendable {
@@ -108,7 +109,7 @@ final class TestAPIServer: Sendable {
 
     func stop() async {
         accepted.closeAll()
-        try? await channel.close()
+        await ClosedPort.close(channel)
     }
 
     // MARK: HTTP/2

@@ -1,13 +1,16 @@
 import NIOCore
 import NIOPosix
+import TestSupport
 
 /// A TCP or UDP server on loopback that answers each piece with its name and that piece.
 struct Answerer {
     let channel: any Channel
     let port: UInt16
+    private let isListener: Bool
 
-    init(channel: any Channel) {
+    init(channel: any Channel, isListener: Bool = false) {
         self.channel = channel
+        self.isListener = isListener
         port = UInt16(channel.localAddress?.port ?? 0)
     }
 
@@ -21,7 +24,8 @@ struct Answerer {
                         try channel.pipeline.syncOperations.addHandler(TCPAnswers(name))
                     }
                 }
-                .bind(host: host, port: port).get()
+                .bind(host: host, port: port).get(),
+            isListener: true
         )
     }
 
@@ -38,7 +42,11 @@ struct Answerer {
     }
 
     func close() async {
-        try? await channel.close()
+        if isListener {
+            await ClosedPort.close(channel)
+        } else {
+            try? await channel.close()
+        }
     }
 
     /// A loopback port that nobody listens on.
