@@ -7,6 +7,7 @@ import signal
 
 from scenario import alone, only_mode
 from shell import expect, run, wait_until
+from volume_app import volume_app
 
 
 def mounted():
@@ -20,43 +21,10 @@ def needs_fuse(t):
         t.skip("the workstation has no sshfs, or no /dev/fuse")
 
 
-def volume_app(t):
-    """An app with a config map, a secret and a directory of its own."""
-    name = t.unique()
-    t.cluster.apply(
-        [
-            {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": t.namespace}, field: values}
-            for kind, field, values in (
-                ("ConfigMap", "data", {"plain": "a plain value"}), ("Secret", "stringData", {"key": "s3cret"}),
-            )
-        ]
-    )  # fmt: skip
-    t.later(lambda: t.kubectl("delete", "configmap,secret", name, "--ignore-not-found").ok())
-
-    def change(objects):
-        pod = objects[0]["spec"]["template"]["spec"]
-        pod.setdefault("volumes", []).extend(
-            [
-                {"name": "e2e-map", "configMap": {"name": name}},
-                {"name": "e2e-secret", "secret": {"secretName": name}},
-                {"name": "e2e-data", "emptyDir": {}},
-            ]
-        )
-        pod["containers"][0].setdefault("volumeMounts", []).extend(
-            [
-                {"name": "e2e-map", "mountPath": "/etc/e2e"},
-                {"name": "e2e-secret", "mountPath": "/etc/e2e-secret", "readOnly": True},
-                {"name": "e2e-data", "mountPath": "/e2e-data"},
-            ]
-        )
-
-    return t.app(name=name, change=change)
-
-
 def scenario_files(t):
     """Config map, secret and a directory are read, written and left; nothing stays mounted."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     point = os.path.join(t.directory, "volumes")
     made = c.tp("intercept", app.name, "--mount", point, "--format", "json").ok().json()
     expect(made.get("mount_point") == point, made)
@@ -86,7 +54,7 @@ def scenario_files(t):
 def scenario_command(t):
     """A command finds the volumes below TELEPRESENCE_ROOT, and they go with it."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     lines = ['echo "root $TELEPRESENCE_ROOT"', 'grep "$TELEPRESENCE_ROOT" /proc/self/mountinfo']
     script = "; ".join([*lines, 'cat "$TELEPRESENCE_ROOT/etc/e2e/plain"'])
     result = c.tp("intercept", app.name, "--mount=true", "--", "sh", "-c", script).ok()
@@ -98,7 +66,7 @@ def scenario_command(t):
 def scenario_pod_deleted(t):
     """The pod is deleted: the mount shows its successor's files, at the same place."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     point = os.path.join(t.directory, "volumes")
     c.tp("intercept", app.name, "--mount", point).ok()
     with open(os.path.join(point, "e2e-data", "mark"), "w") as file:
@@ -118,7 +86,7 @@ def scenario_pod_deleted(t):
 def scenario_manager_restart(t):
     """The manager is restarted: the mount is there again by itself."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     point = os.path.join(t.directory, "volumes")
     c.tp("intercept", app.name, "--mount", point).ok()
     t.cluster.kubectl("-n", t.cluster.manager_namespace, "rollout", "restart", "deployment/traffic-manager").ok()
@@ -130,7 +98,7 @@ def scenario_manager_restart(t):
 def scenario_daemon_killed(t):
     """`kill -9` of the user daemon leaves no mount, and nobody who looks at it hangs."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     point = os.path.join(t.directory, "volumes")
     c.tp("intercept", app.name, "--mount", point).ok()
     expect(point in mounted(), mounted())
@@ -144,7 +112,7 @@ def scenario_daemon_killed(t):
 def scenario_sshfs_killed(t):
     """`kill -9` of sshfs: the volumes are mounted again."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     point = os.path.join(t.directory, "volumes")
     c.tp("intercept", app.name, "--mount", point).ok()
     for entry in filter(str.isdigit, os.listdir("/proc")):
@@ -162,7 +130,7 @@ def scenario_sshfs_killed(t):
 def scenario_read_only(t):
     """With `:ro` nothing can be written, and neither can it with an ingest, which takes nothing from the app."""
     needs_fuse(t)
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="a plain value"), t.connect()
     for words in (["intercept", app.name, "--mount", "{}:ro"], ["ingest", app.name, "--mount", "{}"]):
         point = os.path.join(t.directory, words[0])
         c.tp(*(word.format(point) for word in words)).ok()

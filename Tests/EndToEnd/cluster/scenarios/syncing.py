@@ -6,46 +6,7 @@ import stat
 
 from scenario import alone, only_mode
 from shell import expect, run, wait_until
-
-
-def config(t, name, **values):
-    """The app's config map, with these values and no others."""
-    t.cluster.apply(
-        [
-            {
-                "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": t.namespace},
-                "data": values,
-            }
-        ]
-    )  # fmt: skip
-
-
-def volume_app(t):
-    """An app with a config map, a secret that only its owner reads, and a directory of its own."""
-    name = t.unique()
-    config(t, name, plain="one", gone="x")
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": t.namespace}}
-    t.cluster.apply([{**secret, "stringData": {"key": "s3cret"}}])
-    t.later(lambda: t.kubectl("delete", "configmap,secret", name, "--ignore-not-found").ok())
-
-    def change(objects):
-        pod = objects[0]["spec"]["template"]["spec"]
-        pod.setdefault("volumes", []).extend(
-            [
-                {"name": "e2e-map", "configMap": {"name": name}},
-                {"name": "e2e-secret", "secret": {"secretName": name}},
-                {"name": "e2e-data", "emptyDir": {}},
-            ]
-        )
-        pod["containers"][0].setdefault("volumeMounts", []).extend(
-            [
-                {"name": "e2e-map", "mountPath": "/etc/e2e"},
-                {"name": "e2e-secret", "mountPath": "/etc/e2e-secret", "readOnly": True},
-                {"name": "e2e-data", "mountPath": "/e2e-data"},
-            ]
-        )
-
-    return t.app(name=name, change=change)
+from volume_app import config, volume_app
 
 
 def text(path):
@@ -63,7 +24,7 @@ def in_app(app, command):
 
 def scenario_files(t):
     """Config map, secret and a small directory are copied, follow, and go with leave and quit; what is too large is told."""
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="one", gone="x"), t.connect()
     made = c.tp("intercept", app.name, "--mount=sync", "--format", "json").ok().json()
     point = made["mount_point"]
     expect("mount_error" not in made, made)
@@ -93,7 +54,7 @@ def scenario_files(t):
 
 def scenario_command(t):
     """A command finds the copies below TELEPRESENCE_ROOT, in `intercept.mountsRoot`, and they go with it."""
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="one", gone="x"), t.connect()
     root = os.path.join(t.directory, "mounts")
     settings = os.path.join(c.env["HOME"], ".config", "telepresence")
     os.makedirs(settings)
@@ -108,7 +69,7 @@ def scenario_command(t):
 
 def scenario_pod_deleted(t):
     """The pod is deleted: the copies stay as they were, and then are its successor's files."""
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="one", gone="x"), t.connect()
     point = c.tp("ingest", app.name, "--mount=sync", "--format", "json").ok().json()["mount_point"]
     in_app(app, "echo first > /e2e-data/mark")
     t.until("the first pod's file", lambda: text(f"{point}/e2e-data/mark") is not None, 60)
@@ -125,7 +86,7 @@ def scenario_pod_deleted(t):
 @alone
 def scenario_manager_restart(t):
     """The manager is restarted: the copies stay, and follow again by themselves."""
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="one", gone="x"), t.connect()
     point = c.tp("ingest", app.name, "--mount=sync", "--format", "json").ok().json()["mount_point"]
     t.cluster.kubectl("-n", t.cluster.manager_namespace, "rollout", "restart", "deployment/traffic-manager").ok()
     t.cluster.await_manager()
@@ -137,7 +98,7 @@ def scenario_manager_restart(t):
 @only_mode("isolated")
 def scenario_no_fuse(t):
     """A workstation without sshfs: --mount=auto copies, and says so; --mount=true says what to do."""
-    app, c = volume_app(t), t.connection()
+    app, c = volume_app(t, plain="one", gone="x"), t.connection()
     words = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"', "/usr/bin/sshfs"]
     if run([*words, "true"]).code != 0:
         t.skip("this user may not hide sshfs from the user daemon, or there is none")
@@ -169,7 +130,7 @@ def copiers(point):
 
 def scenario_killed(t):
     """`kill -9` of the copier: the copies are there again; of the user daemon: they go; of both: they go with the next connection."""
-    app, c = volume_app(t), t.connect()
+    app, c = volume_app(t, plain="one", gone="x"), t.connect()
 
     def ingest():
         point = c.tp("ingest", app.name, "--mount=sync", "--format", "json").ok().json()["mount_point"]
