@@ -1,7 +1,7 @@
 """The traffic agent's pass-through, next to an HAProxy sidecar that does the same.
 
 In front of one nginx: nothing, HAProxy in HTTP mode, and the real agent, which the real manager has told of an attachment for some
-ports. All of them have one thread. What is measured is asked of all in turn, the other way round in every second round, and
+ports. All of them have one thread. What is measured is asked of all in many short turns, the other way round in every second, and
 medians are compared, so that what else the machine does falls on all of them.
 
     wrk, h2load ─┬────────────────────► nginx (plain and filtered, HTTP/1.1 and HTTP/2 without TLS)
@@ -11,6 +11,7 @@ medians are compared, so that what else the machine does falls on all of them.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -28,7 +29,9 @@ from registry import Side, free_port, say
 NAME = "agent"
 PROGRAMS = {"haproxy": "haproxy", "nginx": "nginx-light", "wrk": "wrk", "h2load": "nghttp2-client"}
 #: Seconds of one measurement, and connections of the drivers.
-SECONDS = 2
+SECONDS = 1
+#: Measurements of each case in a round.
+TURNS = 3
 CONNECTIONS = 32
 #: Requests at a time on one connection of HTTP/2.
 STREAMS = 8
@@ -67,7 +70,7 @@ def run(binaries, program, report, rounds):
         idle = {name: processes.rss([pids[name]]) for name in ("haproxy", "agent")}
         check(targets, crowd)
         values, costs = measure(targets, pids, rounds)
-        text = f"{CONNECTIONS} connections, {os.cpu_count()} processors, one thread each, medians of {rounds}"
+        text = f"{CONNECTIONS} connections, {os.cpu_count()} processors, one thread each, medians of {rounds * TURNS}"
         report.heading(NAME, text)
         for case, _, _ in CASES:
             ours = values[case, "agent"]
@@ -82,8 +85,8 @@ def measure(targets, pids, rounds):
     """Medians of requests a second, and of microseconds of processor time that one costs the process in the middle."""
     values, costs = {}, {}
     for number in range(rounds):
-        order = list(targets) if number % 2 == 0 else list(reversed(targets))
-        for case, driver, port in CASES:
+        for turn, (case, driver, port) in itertools.product(range(TURNS), CASES):
+            order = list(targets) if (number * TURNS + turn) % 2 == 0 else list(reversed(targets))
             for target in order:
                 before = processes.cpu([pids[target]])
                 rate, count = DRIVERS[driver](targets[target][port])

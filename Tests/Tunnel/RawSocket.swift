@@ -155,6 +155,14 @@ final class RawSocket: @unchecked Sendable {
         }
     }
 
+    /// Whether nothing has come within the time.
+    func isSilent(milliseconds: Int32) throws -> Bool {
+        var poll = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        let ready = Glibc.poll(&poll, 1, milliseconds)
+        try Self.check(ready, "poll")
+        return ready == 0
+    }
+
     func endWriting() { shutdown(self.descriptor, Int32(SHUT_WR)) }
 
     /// Closes with a reset.

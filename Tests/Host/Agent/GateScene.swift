@@ -99,6 +99,7 @@ final class GateScene: Sendable {
                 router: side,
                 dialler: side,
                 counts: AgentCounts(),
+                isPlain: true,
                 sniffTime: sniffTime,
                 settingsTime: .seconds(60),
                 idleTime: idleTime

@@ -62,7 +62,7 @@ final class TCPForwarder {
             link: link,
             patience: patience
         )
-        http = HTTPPort(eventLoop: loop, router: router, dialler: dialler, counts: counts)
+        http = HTTPPort(eventLoop: loop, router: router, dialler: dialler, counts: counts, isPlain: true)
         self.tls = tls.map { settings in
             TLSPort(
                 number: port.number,
@@ -72,7 +72,7 @@ final class TCPForwarder {
                 base: dialler,
                 logger: logger
             ) { dialler in
-                HTTPPort(eventLoop: loop, router: router, dialler: dialler, counts: counts)
+                HTTPPort(eventLoop: loop, router: router, dialler: dialler, counts: counts, isPlain: false)
             }
         }
     }

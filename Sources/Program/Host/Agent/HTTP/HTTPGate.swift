@@ -11,8 +11,8 @@ import Tunnel
 ///
 /// The bytes are the client's own, unchanged, in the buffers in which they came. A request is passed on once its head has come, and
 /// only then it is known to whom; what a port without attachments gets is passed to the app at once, and only followed. That makes an
-/// attachment hold for connections that were open before it came, as pools of clients and ingresses keep them for hours. What
-/// following costs beside bytes passed on blindly is still to be measured.
+/// attachment hold for connections that were open before it came, as pools of clients and ingresses keep them for hours.
+/// `scripts/bench agent` has what it costs.
 ///
 /// One upstream connection per destination, each with the requests in the client's order; another destination's turn comes when all
 /// responses of the one before it have ended, so that responses are in order too. A request whose workstation does not answer goes
@@ -74,6 +74,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var readHeld = false
     private var failed = false
     private var outputEnded = false
+    private var output = DirectOutput()
     private var timer: Scheduled<Void>?
     var idleTimer: Scheduled<Void>?
 
@@ -83,6 +84,7 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if port.isPlain { output = DirectOutput(context.channel) }
         start()
     }
 
@@ -205,15 +207,18 @@ final class HTTPGate: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: To the client
 
     func writeClient(_ buffer: ByteBuffer) {
-        context?.write(Self.wrapOutboundOut(buffer), promise: nil)
+        if let context { output.write(buffer, context) }
     }
 
-    func flushClient() { context?.flush() }
+    func flushClient() {
+        if let context { output.flush(context) }
+    }
 
     /// The upstream has said its last byte.
     private func endClientOutput() {
         guard !outputEnded, let context else { return }
         outputEnded = true
+        output.flush(context)
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { result in
             switch result {

@@ -14,6 +14,8 @@ final class HTTPPort {
     let router: any RequestRouter
     let dialler: any UpstreamDialler
     let counts: AgentCounts
+    /// Nothing stands between a gate or its upstreams and their sockets.
+    let isPlain: Bool
     let sniffTime: TimeAmount
     let settingsTime: TimeAmount
     let idleTime: TimeAmount
@@ -27,6 +29,7 @@ final class HTTPPort {
         router: any RequestRouter,
         dialler: any UpstreamDialler,
         counts: AgentCounts,
+        isPlain: Bool,
         sniffTime: TimeAmount = HTTPPort.sniffTime,
         settingsTime: TimeAmount = HTTPPort.settingsTime,
         idleTime: TimeAmount = HTTPPort.idleTime
@@ -35,6 +38,7 @@ final class HTTPPort {
         self.router = router
         self.dialler = dialler
         self.counts = counts
+        self.isPlain = isPlain
         self.sniffTime = sniffTime
         self.settingsTime = settingsTime
         self.idleTime = idleTime

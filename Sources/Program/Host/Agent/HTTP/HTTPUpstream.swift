@@ -30,7 +30,7 @@ final class HTTPUpstream: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var readHeld = false
     private var outputEnded = false
-    private var needsFlush = false
+    private var output = DirectOutput()
 
     init(_ destination: RequestDestination, _ channel: any Channel) {
         self.destination = destination
@@ -40,6 +40,7 @@ final class HTTPUpstream: ChannelDuplexHandler {
     /// Begins to read; false where the channel is closed already.
     func join(_ gate: HTTPGate) -> Bool {
         self.gate = gate
+        if gate.port.isPlain { output = DirectOutput(channel) }
         TunnelSocket.tune(channel)
         do {
             try channel.pipeline.syncOperations.addHandler(self)
@@ -65,14 +66,11 @@ final class HTTPUpstream: ChannelDuplexHandler {
     /// Queues bytes; ``flush()`` follows.
     func write(_ buffer: ByteBuffer) {
         guard !outputEnded, let context else { return }
-        needsFlush = true
-        context.write(Self.wrapOutboundOut(buffer), promise: nil)
+        output.write(buffer, context)
     }
 
     func flush() {
-        guard needsFlush else { return }
-        needsFlush = false
-        context?.flush()
+        if let context { output.flush(context) }
     }
 
     /// The client takes bytes again.
@@ -86,6 +84,7 @@ final class HTTPUpstream: ChannelDuplexHandler {
     func endOutput() {
         guard !outputEnded, let context else { return }
         outputEnded = true
+        output.flush(context)
         // Behind what is queued, which NIO would drop if both halves were closed at once.
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { result in
