@@ -57,6 +57,10 @@ struct EvenCluster: ManagedCluster {
         }
     }
 
+    func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod? {
+        SeenPod(place: place, uid: "uid-of-\(place.name)")
+    }
+
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
 
     func testWebhook() async -> String { "" }

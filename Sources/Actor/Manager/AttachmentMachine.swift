@@ -57,15 +57,16 @@ package struct AttachmentMachine: Sendable {
         /// What each agent has counted, those that are gone included.
         var tallies: [String: (copied: UInt64, dropped: UInt64)] = [:]
 
-        func hasActive(besides session: String) -> Bool {
-            answers.contains { $0.key != session && $0.value == .active }
-        }
+        /// The agents that serve it, by session.
+        var serving: [String] { answers.filter { $0.value == .active }.keys.sorted() }
     }
 
     /// What there is of one workload.
     private struct Place: Sendable {
         var attachments: Set<String> = []
         var agents: [String: AgentHello] = [:]
+        /// Agents whose pods are being deleted: they serve as long as they are there, and nobody waits for them.
+        var leaving: Set<String> = []
     }
 
     /// A direct link is a port-forward: of a workload with more pods some go through the manager.
@@ -120,20 +121,26 @@ package struct AttachmentMachine: Sendable {
     /// The workload of an attachment.
     package func workload(of id: String) -> WorkloadKey? { entries[id]?.workload }
 
-    /// The names of the pods whose agents are there.
+    /// The names of the pods whose agents are there, and stay.
     package func pods(of workload: WorkloadKey) -> Set<String> {
-        Set((places[workload]?.agents ?? [:]).values.map(\.podName))
+        Set(stayingAgents(of: workload).map(\.podName))
     }
 
-    /// The names of the pods whose agents are there but do not stand in front of all these ports.
+    /// The names of the pods whose agents are there, and stay, but do not stand in front of all these ports.
     ///
     /// They were made before a service led to the ports: what an agent stands in front of is settled when its pod is made.
     package func pods(of workload: WorkloadKey, without ports: Set<AgentRoutes.Port>) -> Set<String> {
         guard !ports.isEmpty else { return [] }
-        let lacking = (places[workload]?.agents ?? [:]).values.filter { agent in
+        let lacking = stayingAgents(of: workload).filter { agent in
             !ports.isSubset(of: agent.ports.map(AgentRoutes.Port.init))
         }
         return Set(lacking.map(\.podName))
+    }
+
+    /// The agents of pods that are not being deleted.
+    private func stayingAgents(of workload: WorkloadKey) -> [AgentHello] {
+        guard let place = places[workload] else { return [] }
+        return place.agents.filter { !place.leaving.contains($0.key) }.map(\.value)
     }
 
     /// A workload has agents or attachments.
@@ -142,10 +149,34 @@ package struct AttachmentMachine: Sendable {
     /// The workloads that have agents.
     package var workloadsWithAgents: Set<WorkloadKey> { Set(agents.values) }
 
-    /// Every agent that was told has answered.
+    /// Every agent that was told and stays has answered.
+    ///
+    /// Where none stays one that serves is enough; but who refuses on its way out is not the last to be asked.
     package func isSettled(_ id: String) -> Bool {
-        guard let entry = entries[id], entry.engaged, !entry.answers.isEmpty else { return false }
-        return !entry.answers.values.contains(.pending)
+        guard let entry = entries[id], entry.engaged else { return false }
+        let staying = self.staying(entry)
+        guard !staying.isEmpty else { return !entry.serving.isEmpty }
+        return !staying.values.contains(.pending)
+    }
+
+    /// The agents that were told and stay, and have not answered, by session.
+    package func silent(_ id: String) -> [String] {
+        guard let entry = entries[id] else { return [] }
+        return staying(entry).filter { $0.value == .pending }.keys.sorted()
+    }
+
+    /// What the agents say that stay.
+    private func staying(_ entry: Entry) -> [String: Answer] {
+        let leaving = places[entry.workload]?.leaving ?? []
+        return leaving.isEmpty ? entry.answers : entry.answers.filter { !leaving.contains($0.key) }
+    }
+
+    /// The agents to choose from for what one of them does for all: those that serve and stay, or else all that serve.
+    private func able(_ entry: Entry) -> [String] {
+        let all = entry.serving
+        guard let leaving = places[entry.workload]?.leaving, !leaving.isEmpty else { return all }
+        let staying = all.filter { !leaving.contains($0) }
+        return staying.isEmpty ? all : staying
     }
 
     /// Which agents may send connections of an attachment to which session; nil when none may.
@@ -157,11 +188,12 @@ package struct AttachmentMachine: Sendable {
     /// The agent that serves an attachment's volumes, and the container that they are of unless another is named; nil while
     /// there is none.
     ///
-    /// The agent of the pod that the environment is of, or else the first other one; with each further attempt the next.
+    /// The agent of the pod that the environment is of, or else the first other one; with each further attempt the next. None
+    /// of a pod that is being deleted, if there is another.
     package func volumeServer(of id: String, attempt: UInt32 = 0) -> (agent: String, container: String)? {
         guard let entry = entries[id], entry.engaged, !entry.away else { return nil }
         let hellos = places[entry.workload]?.agents ?? [:]
-        let active = entry.answers.filter { $0.value == .active }.keys.sorted()
+        let active = able(entry)
         guard !active.isEmpty else { return nil }
         let first = active.firstIndex { hellos[$0]?.podName == entry.attachment.podName } ?? 0
         let server = active[(first + Int(attempt % UInt32(active.count))) % active.count]
@@ -332,11 +364,38 @@ package struct AttachmentMachine: Sendable {
         return notices
     }
 
+    /// An agent's pod is being deleted, or after all is not.
+    ///
+    /// What it serves it goes on serving; the environment becomes that of another pod, if one serves too.
+    package mutating func agentLeaves(_ session: String, _ isLeaving: Bool = true) -> [Notice] {
+        guard let key = agents[session], places[key]?.leaving.contains(session) == !isLeaving else { return [] }
+        if isLeaving { places[key]?.leaving.insert(session) } else { places[key]?.leaving.remove(session) }
+        changedAgents.insert(key)
+        var notices: [Notice] = []
+        for id in (places[key]?.attachments ?? []).sorted() {
+            guard let entry = entries[id], entry.answers[session] != nil else { continue }
+            var attachment = entry.attachment
+            let able = able(entry)
+            // A pod may have the name of its predecessor.
+            if let own = places[key]?.agents[session], !able.contains(session), let other = able.first,
+                let agent = places[key]?.agents[other], attachment.podName == own.podName,
+                attachment.podIP == own.podIP
+            {
+                represent(&attachment, agent)
+            }
+            notices += review(id, attachment)
+        }
+        return notices
+    }
+
     /// An agent is gone.
     package mutating func agentLost(_ session: String) -> [Notice] {
         guard let key = agents.removeValue(forKey: session) else { return [] }
         let concerned = (places[key]?.attachments ?? []).sorted()
-        change(key) { $0.agents[session] = nil }
+        change(key) {
+            $0.agents[session] = nil
+            $0.leaving.remove(session)
+        }
         var notices: [Notice] = []
         for id in concerned {
             guard entries[id]?.answers.removeValue(forKey: session) != nil else { continue }
@@ -360,18 +419,21 @@ package struct AttachmentMachine: Sendable {
             attachment.copied = tallies.values.reduce(0) { $0 &+ $1.copied }
             attachment.dropped = tallies.values.reduce(0) { $0 &+ $1.dropped }
         }
-        if report.state == .active, let agent = places[entry.workload]?.agents[session],
-            !entry.hasActive(besides: session)
-        {
-            attachment.podName = agent.podName
-            attachment.podIP = agent.podIP
-            let container = Self.container(of: attachment, in: agent)
-            attachment.environment = (container?.environment ?? [:]).filter { !excluded.contains($0.key) }
-            attachment.mounts = container?.mounts ?? []
-            attachment.localMounts = container?.localMounts ?? []
-            attachment.mountError = container?.mountError ?? ""
+        if let entry = entries[id], able(entry) == [session], let agent = places[entry.workload]?.agents[session] {
+            represent(&attachment, agent)
         }
         return review(id, attachment)
+    }
+
+    /// The environment and the volumes are those of an agent's pod.
+    private func represent(_ attachment: inout Attachment, _ agent: AgentHello) {
+        attachment.podName = agent.podName
+        attachment.podIP = agent.podIP
+        let container = Self.container(of: attachment, in: agent)
+        attachment.environment = (container?.environment ?? [:]).filter { !excluded.contains($0.key) }
+        attachment.mounts = container?.mounts ?? []
+        attachment.localMounts = container?.localMounts ?? []
+        attachment.mountError = container?.mountError ?? ""
     }
 
     // MARK: parts
@@ -413,8 +475,10 @@ package struct AttachmentMachine: Sendable {
         let before = entry.attachment
         if let update { entry.attachment = update }
         entry.attachment.agents = linkPlaces(entry)
-        let answers = entry.answers.values
-        if answers.contains(.active) {
+        // Whoever goes is not waited for, if somebody stays.
+        let staying = self.staying(entry)
+        let answers = (staying.isEmpty ? entry.answers : staying).values
+        if !entry.serving.isEmpty {
             entry.attachment.state = .active
             entry.attachment.message = ""
         } else if answers.isEmpty {

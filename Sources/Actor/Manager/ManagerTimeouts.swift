@@ -4,6 +4,8 @@ package struct ManagerTimeouts: Sendable {
     package var agentArrival: Duration
     /// For agents to confirm an attachment.
     package var confirmation: Duration
+    /// For an agent to answer, before the cluster is asked whether its pod is there.
+    package var silence: Duration
     /// For a change of endpoints to take effect on every node: kube-proxy writes its rules once a second at most.
     package var propagation: Duration
     /// How long a workstation's session whose link is gone can be resumed.
@@ -18,6 +20,7 @@ package struct ManagerTimeouts: Sendable {
     package init(
         agentArrival: Duration = .seconds(30),
         confirmation: Duration = .seconds(10),
+        silence: Duration = .seconds(2),
         propagation: Duration = .seconds(1),
         retention: Duration = .seconds(24 * 3600),
         agentRetention: Duration = .seconds(15),
@@ -26,6 +29,7 @@ package struct ManagerTimeouts: Sendable {
     ) {
         self.agentArrival = agentArrival
         self.confirmation = confirmation
+        self.silence = silence
         self.propagation = propagation
         self.retention = retention
         self.agentRetention = agentRetention

@@ -132,6 +132,11 @@ extension TrafficManager {
     private func confirm(_ id: String, session: String, request: String) async throws(ManagerFailure) -> Attachment {
         progress(request, "confirm", "waiting for the agent's word", to: session)
         deliver(machine.engage(id))
+        let doubt = Task {
+            guard (try? await Task.sleep(for: timeouts.silence)) != nil else { return }
+            for agent in self.machine.silent(id) { await self.ask(after: agent) }
+        }
+        defer { doubt.cancel() }
         let outcome = await waiting(on: id, patience: timeouts.confirmation) { manager -> Attachment? in
             guard let attachment = manager.machine[id] else { return Attachment(state: .error, message: "removed") }
             guard manager.machine.isSettled(id) else { return nil }

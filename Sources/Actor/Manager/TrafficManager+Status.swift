@@ -56,13 +56,6 @@ extension TrafficManager {
         try await judge.mayAdminister(principal)
     }
 
-    /// The session of an agent, by its pod.
-    package func agent(namespace: String, pod: String) -> String? {
-        registry.all.first {
-            $0.isLinked && $0.hello.agent?.podName == pod && $0.hello.agent?.namespace == namespace
-        }?.id
-    }
-
     /// What `session/ID` is; nil when there is no such session.
     package func kind(of session: String) -> ParticipantKind? { registry[session]?.hello.kind }
 

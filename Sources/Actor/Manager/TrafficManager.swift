@@ -36,6 +36,8 @@ package actor TrafficManager {
 
     var registry: SessionRegistry
     var machine: AttachmentMachine
+    /// The agents' pods.
+    var pods = AgentPods()
     private var outbound: [String: Outbound] = [:]
     private var wanted: WantedWorkloads
     /// Replacements of pods that are under way.
@@ -123,6 +125,7 @@ package actor TrafficManager {
             // The certificate of one that has not proven its pod names none: no workstation would believe it.
             if case .unproven = principal { agent.linkPort = 0 }
             deliver(machine.agentJoined(session.id, agent))
+            act(on: pods.joined(session.id, agent, as: principal))
         } else if let client = hello.client {
             tellAll(client.attachments, entry)
         }
@@ -193,6 +196,7 @@ package actor TrafficManager {
         outbound.removeValue(forKey: session.id)?.finish()
         giveUpRequests(of: session.id)
         if registry[session.id]?.hello.kind == .agent {
+            pods.left(session.id)
             deliver(machine.agentLost(session.id))
         } else {
             deliver(machine.holderLost(session.id))
@@ -209,6 +213,7 @@ package actor TrafficManager {
             forget(id, reason: "the workstation has been away for too long")
         }
         wanted.expire(now: now)
+        pods.expire(now: now)
     }
 
     /// Ends every link; participants come back by themselves.
@@ -237,7 +242,13 @@ package actor TrafficManager {
     /// Whether connections can be sent to a workstation.
     func isReachable(_ session: String) -> Bool { reverse[session]?.isUp == true }
 
-    private func forget(_ id: String, reason: String) {
+    /// Nobody is at the other end of a session's link any more: it is closed, with all that is open on it.
+    func cut(_ id: String) {
+        outbound[id]?.end.come(isCut: true)
+    }
+
+    func forget(_ id: String, reason: String) {
+        pods.left(id)
         for attachment in machine.held(by: id) { deliver(machine.remove(attachment.id, reason: reason)) }
         deliver(machine.agentLost(id))
         giveUpRequests(of: id)

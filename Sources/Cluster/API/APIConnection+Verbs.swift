@@ -17,13 +17,15 @@ extension APIConnection {
     ///   - namespace: Where; nil means everywhere.
     ///   - selection: Which of them.
     ///   - pageSize: How many per request.
+    ///   - digest: Takes of each object what matters, before the next page is read; nil keeps all.
     /// - Returns: The items, and the version to watch from.
     /// - Throws: ``APIError``.
     package func list(
         _ resource: APIResource,
         namespace: String? = nil,
         selection: APISelection = APISelection(),
-        pageSize: Int = 500
+        pageSize: Int = 500,
+        digest: (@Sendable (JSONValue) -> JSONValue)? = nil
     ) async throws(APIError) -> APIList {
         var items: [JSONValue] = []
         var token: String?
@@ -46,7 +48,7 @@ extension APIConnection {
             guard let elements = page["items"]?.array ?? (page["items"]?.isNull == true ? [] : nil) else {
                 throw APIError(kind: .malformed, message: "list \(resource.plural): the answer is no list")
             }
-            items += elements
+            items += digest.map { elements.map($0) } ?? elements
             token = page.at("metadata", "continue")?.string.flatMap { $0.isEmpty ? nil : $0 }
             if token == nil {
                 return APIList(items: items, resourceVersion: page.at("metadata", "resourceVersion")?.string ?? "")

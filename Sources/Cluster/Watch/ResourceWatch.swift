@@ -6,6 +6,7 @@ package struct ResourceWatch: Sendable {
     private let resource: APIResource
     private let namespace: String?
     private let selection: APISelection
+    private let digest: (@Sendable (JSONValue) -> JSONValue)?
 
     /// A watch; ``run(_:)`` starts it.
     ///
@@ -14,16 +15,19 @@ package struct ResourceWatch: Sendable {
     ///   - resource: What to follow.
     ///   - namespace: Where; nil means everywhere.
     ///   - selection: Which of them.
+    ///   - digest: Takes of each object of a list what matters, before the next page is read; nil keeps all.
     package init(
         _ connection: APIConnection,
         _ resource: APIResource,
         namespace: String? = nil,
-        selection: APISelection = APISelection()
+        selection: APISelection = APISelection(),
+        digest: (@Sendable (JSONValue) -> JSONValue)? = nil
     ) {
         self.connection = connection
         self.resource = resource
         self.namespace = namespace
         self.selection = selection
+        self.digest = digest
     }
 
     /// Follows until the task is cancelled.
@@ -38,7 +42,12 @@ package struct ResourceWatch: Sendable {
             do throws(APIError) {
                 switch action {
                 case .list:
-                    let list = try await connection.list(resource, namespace: namespace, selection: selection)
+                    let list = try await connection.list(
+                        resource,
+                        namespace: namespace,
+                        selection: selection,
+                        digest: digest
+                    )
                     await body(.all(list.items))
                     action = machine.onListed(resourceVersion: list.resourceVersion)
                 case .watch(let version):

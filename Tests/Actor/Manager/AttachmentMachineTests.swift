@@ -241,6 +241,76 @@ import Testing
     }
 
     /// What an agent holds to be true, from the notices alone, and what ought to be true, from the events alone.
+    @Test(
+        "Agents of pods that are being deleted serve on; but nobody waits for them, nor chooses them where another is"
+    )
+    func leaving() throws {
+        var machine = AttachmentMachine()
+        for (session, pod) in [("g1", "p1"), ("g2", "p2")] { _ = machine.agentJoined(session, agent(pod)) }
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        #expect(machine.engage("a").map(\.session) == ["g1", "g2"])
+        machine.announce("a")
+        _ = machine.agentReported("g1", report("a"))
+        #expect(machine["a"]?.podName == "p1" && machine.volumeServer(of: "a")?.agent == "g1")
+        #expect(!machine.isSettled("a") && machine.silent("a") == ["g2"])
+        // The one that has not answered goes: the other is enough.
+        #expect(machine.agentLeaves("g2") == [])
+        #expect(machine.isSettled("a") && machine.silent("a") == [])
+        #expect(machine.pods(of: key) == ["p1"] && machine.takeChangedAgents() == [key])
+        #expect(machine.permission("a")?.agents == ["g1", "g2"])
+        // It answers after all, and serves; but is not turned to.
+        _ = machine.agentReported("g2", report("a"))
+        #expect(machine["a"]?.podName == "p1" && machine.volumeServer(of: "a", attempt: 1)?.agent == "g1")
+        // The other one goes, too: what there is must do.
+        _ = machine.agentLeaves("g1")
+        #expect(machine.pods(of: key) == [] && machine.isSettled("a") && machine["a"]?.podName == "p1")
+        #expect(machine.volumeServer(of: "a", attempt: 1)?.agent == "g2")
+        // A successor comes, is told, and is waited for; when it serves, the environment is its own.
+        #expect(machine.agentJoined("g3", agent("p3")).map(\.session) == ["g3"])
+        #expect(!machine.isSettled("a") && machine["a"]?.state == .active)
+        let told = machine.agentReported("g3", report("a"))
+        #expect(told.first?.session == "s" && told.first?.change.attachment.environment == ["POD": "p3"])
+        #expect(machine.volumeServer(of: "a", attempt: 1)?.agent == "g3" && machine["a"]?.podName == "p3")
+        // Those that were going are gone: nothing changes for the holder.
+        #expect(machine.agentLost("g1") + machine.agentLost("g2") == [])
+        // One that comes back on a new link is as good as new until it is told again.
+        _ = machine.agentLeaves("g3")
+        _ = machine.agentJoined("g3", agent("p3"))
+        #expect(machine.pods(of: key) == ["p3"])
+    }
+
+    @Test("When the pod of the environment goes, it becomes that of another that serves")
+    func handedOver() throws {
+        var machine = AttachmentMachine()
+        for (session, pod) in [("g1", "p1"), ("g2", "p2")] { _ = machine.agentJoined(session, agent(pod)) }
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        machine.announce("a")
+        for session in ["g1", "g2"] { _ = machine.agentReported(session, report("a")) }
+        #expect(machine["a"]?.podName == "p1")
+        let told = machine.agentLeaves("g1")
+        #expect(told.map(\.session) == ["s"] && told.first?.change.attachment.environment == ["POD": "p2"])
+        // The same again, and one that is not known, change nothing.
+        #expect(machine.agentLeaves("g1") == [] && machine.agentLeaves("nobody") == [])
+        #expect(machine.agentLeaves("g1", false) == [] && machine["a"]?.podName == "p2")
+    }
+
+    @Test("Who refuses on its way out does not decide, and only where nobody stays it is waited for")
+    func leavingRefuses() throws {
+        var machine = AttachmentMachine()
+        _ = machine.agentJoined("g1", agent("p1"))
+        _ = machine.agentLeaves("g1")
+        _ = try machine.add(attachment("a", session: "s"), workload: key)
+        _ = machine.engage("a")
+        #expect(!machine.isSettled("a") && machine["a"]?.state == .waiting)
+        _ = machine.agentReported("g1", report("a", .error, "ending"))
+        #expect(!machine.isSettled("a"))
+        _ = machine.agentJoined("g2", agent("p2"))
+        #expect(machine["a"]?.state == .waiting)
+        _ = machine.agentReported("g2", report("a", .error, "no such port"))
+        #expect(machine.isSettled("a") && machine["a"]?.state == .error && machine["a"]?.message == "no such port")
+    }
+
     @Test("In any order of events agents know what is theirs", arguments: 0..<40)
     func model(seed: Int) throws {
         var generator = SplitMix64(seed: UInt64(seed))

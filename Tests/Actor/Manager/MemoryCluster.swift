@@ -11,6 +11,12 @@ actor MemoryCluster: ManagedCluster {
     var steps: [PodStep] = []
     var info = ClusterInfo(serviceSubnets: ["10.96.0.0/16"], clusterDomain: "cluster.local")
     var webhookProblem = ""
+    /// What it says of single pods where that is other than of workloads; nil is a pod that is gone.
+    var single: [SeenPod.Place: SeenPod?] = [:]
+    /// How often it was asked for a single pod.
+    private(set) var questions = 0
+    /// How often it fails to say anything of a single pod.
+    var failures = 0
     /// Told of a replacement; makes the new pod, or does not.
     var onReplace: (@Sendable (MemoryCluster, String) async -> Void)?
     /// Evictions to refuse first, as a disruption budget would.
@@ -72,6 +78,21 @@ actor MemoryCluster: ManagedCluster {
     func set(onReplace: @escaping @Sendable (MemoryCluster, String) async -> Void, refusals: Int = 0) {
         self.onReplace = onReplace
         self.refusals = refusals
+    }
+
+    func set(_ pod: SeenPod?, at place: SeenPod.Place, failures: Int = 0) {
+        single[place] = .some(pod)
+        self.failures = failures
+    }
+
+    func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod? {
+        questions += 1
+        if failures > 0 {
+            failures -= 1
+            throw ManagerFailure(.unavailable, "busy")
+        }
+        // Of what it was not told it knows nothing bad.
+        return single[place] ?? SeenPod(place: place, uid: "\(place.name)-uid")
     }
 
     func set(webhookProblem: String) { self.webhookProblem = webhookProblem }

@@ -19,13 +19,23 @@ actor Peer {
     private(set) var beats: [UInt64] = []
     private var watchers: [CheckedContinuation<Void, Never>] = []
     private let isAgent: Bool
+    /// An agent that says nothing to what it is told.
+    private let isSilent: Bool
+    /// The manager has ended its session.
+    private(set) var isOver = false
 
     /// What an agent holds.
     var held: Set<String> { Set(attachments.keys) }
     var id: String { session.id }
 
-    init(_ manager: TrafficManager, _ hello: Hello, as principal: Principal = .unproven) async throws {
+    init(
+        _ manager: TrafficManager,
+        _ hello: Hello,
+        as principal: Principal = .unproven,
+        isSilent: Bool = false
+    ) async throws {
         self.manager = manager
+        self.isSilent = isSilent
         isAgent = hello.kind == .agent
         session = try await manager.join(hello, as: principal)
         var iterator = session.outbound.makeAsyncIterator()
@@ -46,7 +56,7 @@ actor Peer {
                     removed.append(change.attachment.spec.name)
                     reasons.append(change.attachment.message)
                 }
-                if isAgent, !change.removed {
+                if isAgent, !isSilent, !change.removed {
                     let report = AgentReport(attachmentID: change.attachment.id, state: .active)
                     await manager.take(.agentReport(report), from: session)
                 }
@@ -57,7 +67,13 @@ actor Peer {
             for watcher in watchers { watcher.resume() }
             watchers = []
         }
+        isOver = true
+        for watcher in watchers { watcher.resume() }
+        watchers = []
     }
+
+    /// Its session was ended, and its link cut.
+    nonisolated var isCut: Bool { session.end.isCut }
 
     func say(_ message: ParticipantMessage) async {
         await manager.take(message, from: session)

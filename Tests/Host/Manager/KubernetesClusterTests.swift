@@ -210,6 +210,48 @@ import Testing
         }
     }
 
+    @Test("pods with an agent are followed to their end, and no others") func agentPods() async throws {
+        try await ClusterFixture.with { fixture in
+            let heard = HeardNews()
+            let cluster = fixture.cluster
+            let follower = Task { await cluster.followAgentPods { heard.add($0) } }
+            defer { follower.cancel() }
+            func told(_ line: String) async throws {
+                let deadline = ContinuousClock.now + .seconds(60)
+                while !heard.lines.contains(line) {
+                    guard ContinuousClock.now < deadline else { throw ClusterFixture.Timeout(what: line) }
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
+            try await told("all []")
+            for (name, labels) in [("bare", [:]), ("agent", [InjectionAnnotations.workloadKind: "Pod"])] {
+                let pod: JSONValue = [
+                    "metadata": ["name": .string(name), "labels": JSONValue(stringMap: labels)],
+                    "spec": ["containers": [["name": "main", "image": "x"]]],
+                ]
+                try await fixture.server.create(.pods, pod, namespace: "default")
+                try fixture.store.update(.pods, namespace: "default", name: name, part: .whole) { old in
+                    var pod = old
+                    pod.set("spec", "nodeName", to: "sandbox")
+                    pod["status"] = ["phase": "Running", "podIP": "10.244.0.7"]
+                    return pod
+                }
+            }
+            try await told(#"seen agent ["10.244.0.7"] false"#)
+            let place = SeenPod.Place(namespace: "default", name: "agent")
+            let there = try #require(try await fixture.cluster.pod(at: place))
+            #expect(!there.uid.isEmpty && !there.isLeaving && !there.isOver && there.addresses == ["10.244.0.7"])
+            try await fixture.api.delete(.pods, namespace: "default", name: "agent")
+            try await told(#"seen agent ["10.244.0.7"] true"#)
+            #expect(try await fixture.cluster.pod(at: place)?.isLeaving == true)
+            let now = DeleteOptions(gracePeriod: 0)
+            _ = try fixture.store.delete(.pods, namespace: "default", name: "agent", options: now)
+            try await told("unseen agent")
+            #expect(try await fixture.cluster.pod(at: place) == nil)
+            #expect(!heard.lines.contains { $0.contains("bare") })
+        }
+    }
+
     @Test("without a webhook for it, the test says that none was asked") func selfTest() async throws {
         try await ClusterFixture.with { fixture in
             _ = try await fixture.server.create(.namespaces, ["metadata": ["name": "ambassador"]])
@@ -242,5 +284,22 @@ import Testing
             let info = try await fixture.cluster.clusterInfo()
             #expect(info.namespaces.contains("new") && info.namespaces.contains("newer"))
         }
+    }
+}
+
+/// What was told of pods with agents, a line each.
+private final class HeardNews: Sendable {
+    private let all = Mutex<[String]>([])
+
+    var lines: [String] { all.withLock { $0 } }
+
+    func add(_ news: PodNews) {
+        let line =
+            switch news {
+            case .all(let pods, _): "all \(pods.map(\.place.name))"
+            case .seen(let pod): "seen \(pod.place.name) \(pod.addresses) \(pod.isLeaving)"
+            case .unseen(let pod): "unseen \(pod.place.name)"
+            }
+        all.withLock { $0.append(line) }
     }
 }

@@ -80,6 +80,27 @@ import Tunnel
         await scene.close()
     }
 
+    @Test("The link of an agent whose pod is gone is closed, though nothing comes on it any more")
+    func goneAgent() async throws {
+        let scene = try await scene()
+        let link = try await scene.dial(Link.forward)
+        let closed = link.eventLoop.makePromise(of: Void.self)
+        link.eventLoop.execute {
+            // It may be over already.
+            if link.closeReason != nil { closed.succeed() } else { link.onClose = { _ in closed.succeed() } }
+        }
+        let (writer, messages) = try await CallClient(link: link).bidirectional(ManagerCalls.session)
+        let agent = AgentHello(workloadKind: "Deployment", workloadName: "web", namespace: "default", podName: "p9")
+        try await writer.send(.hello(Hello(kind: .agent, agent: agent)))
+        _ = try await messages.next()
+        #expect(await scene.manager.agent(namespace: "default", pod: "p9") != nil)
+        // Nobody says that it has gone: it is not in the list.
+        await scene.manager.take(.all([], namespace: nil))
+        try await closed.futureResult.get()
+        #expect(await scene.manager.agent(namespace: "default", pod: "p9") == nil)
+        await scene.close()
+    }
+
     @Test("A session stream that does not begin with a hello is refused")
     func noHello() async throws {
         let scene = try await scene()

@@ -37,6 +37,10 @@ struct StillCluster: ManagedCluster {
 
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
 
+    func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod? {
+        pods.contains(place.name) ? SeenPod(place: place, uid: place.name) : nil
+    }
+
     func testWebhook() async -> String { "" }
 
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo { ClusterInfo(clusterDomain: "cluster.local") }

@@ -56,5 +56,9 @@ extension KubernetesCluster {
             subresource: "ephemeralcontainers",
             patch
         )
+        // As on other pods with an agent: by it they are watched. It serves without.
+        let label: JSONValue = [InjectionAnnotations.workloadKind: .string(workload.kind)]
+        let mark: JSONValue = ["metadata": ["uid": .string(PodView(pod).uid), "labels": label]]
+        _ = try? await api.patch(.pods, namespace: workload.namespace, name: name, .merge(mark))
     }
 }

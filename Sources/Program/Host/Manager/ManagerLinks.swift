@@ -79,6 +79,11 @@ final class ManagerLinks {
         return true
     }
 
+    /// Nobody is at the other end of a session's links any more: what is open on them ends now, not when they fail.
+    func cut(_ link: Link, of session: String) {
+        for link in [link] + (reverse[session] ?? []) { link.close() }
+    }
+
     /// A link and the session that it belongs to; empty while nobody has said.
     struct Row {
         let link: Link

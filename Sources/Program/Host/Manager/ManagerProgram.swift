@@ -157,6 +157,7 @@ package enum ManagerProgram {
                     await manager.refreshClusterInfo()
                 }
             }
+            group.addTask { await cluster.followAgentPods { await manager.take($0) } }
             group.addTask { await watchInjection(manager, cluster, idle: idleLimit(environment, logger), logger) }
             await group.next()
             group.cancelAll()

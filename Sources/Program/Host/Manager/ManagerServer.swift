@@ -197,11 +197,7 @@ package final class ManagerServer: Sendable {
         case .agent(let principal):
             // An agent is known by its pod; a pod of the same name that came later is another.
             guard case .agent(let namespace, let pod, _, _) = principal else { throw Self.strange(certificate) }
-            if let id = await manager.agent(namespace: namespace, pod: pod),
-                let known = await manager.principal(of: id), known.isSame(as: principal)
-            {
-                return id
-            }
+            if let id = await manager.agent(namespace: namespace, pod: pod, as: principal) { return id }
         case .manager:
             throw Self.strange(certificate)
         }
@@ -330,7 +326,10 @@ package final class ManagerServer: Sendable {
         }
         defer { expiry.stop() }
         if issued != nil { expiry.move(to: .seconds(credentials.lifetime)) }
-        joined.end.whenOver { requests.cancel() }
+        joined.end.whenOver { [eventLoop, links] in
+            if joined.end.isCut { eventLoop.execute { links.value.cut(link, of: joined.id) } }
+            requests.cancel()
+        }
         // Of tasks there are as few as can be: a manager has many thousand sessions, and most of them do nothing.
         await withTaskGroup(of: Void.self) { [issued] group in
             group.addTask {

@@ -358,6 +358,22 @@ def scenario_pod_deleted(t):
         expect(app.ask()["by"] == "workstation", "the successor is intercepted as well")
 
 
+def scenario_pod_gone_silently(t):
+    """A pod goes without a word on its links; its owner leaves and intercepts again, which waits for nobody who is gone."""
+    c, h = t.connect(), t.handler()
+    for kind in ("Deployment", "StatefulSet"):
+        app = t.app(kind=kind)
+        c.intercept(app, port=h.port)
+        old = app.pod()["metadata"]
+        # Its time is up before its agent has drained: where nodes take the network away at once, nothing closes the links.
+        app.kubectl("delete", "pod", old["name"], "--timeout=60s", seconds=70).ok()
+        t.until("a successor", lambda: [one["metadata"]["uid"] for one in app.ready_pods()] not in ([], [old["uid"]]), 60)
+        c.leave(app)
+        c.intercept(app, port=h.port)
+        expect(app.ask()["by"] == "workstation", f"{kind}: intercepted again")
+        c.leave(app)
+
+
 def scenario_no_handler(t):
     """Nothing listens at the workstation: the app answers; as soon as something does, the workstation."""
     app, c = t.app(), t.connect()

@@ -79,7 +79,8 @@ def scenario_pod_deleted(t):
         plain = run(["timeout", "15", "cat", f"{point}/etc/e2e/plain"])
         return plain.out == "a plain value" and run(["timeout", "15", "cat", f"{point}/e2e-data/mark"]).code != 0
 
-    t.until("the successor's files", renewed, 90)
+    # Sooner than the link of an agent that is gone is found to be dead.
+    t.until("the successor's files", renewed, 25)
 
 
 @alone
