@@ -73,8 +73,15 @@ import TestSupport
     }
 
     /// Runs a body beside a server on a free port.
+    /// A machine that has much else to do may take its time.
+    private static var patient: AdmissionServer.Limits {
+        var limits = AdmissionServer.Limits()
+        limits.handlerTime = .seconds(60)
+        return limits
+    }
+
     private func withServer(
-        limits: AdmissionServer.Limits = AdmissionServer.Limits(),
+        limits: AdmissionServer.Limits = patient,
         handler: @escaping AdmissionServer.Handler,
         _ body: (_ server: AdmissionServer, _ port: Int) async throws -> Void
     ) async throws {
@@ -183,7 +190,7 @@ import TestSupport
     @Test("a handler that fails or hangs lets the pod through with a warning", arguments: [false, true])
     func failsOpen(hangs: Bool) async throws {
         struct Broken: Error {}
-        var limits = AdmissionServer.Limits()
+        var limits = Self.patient
         if hangs { limits.handlerTime = .milliseconds(100) }
         try await withServer(
             limits: limits,
@@ -202,7 +209,7 @@ import TestSupport
     }
 
     @Test("what is no review, or comes the wrong way, is refused plainly") func wrong() async throws {
-        var limits = AdmissionServer.Limits()
+        var limits = Self.patient
         limits.bodySize = 100_000
         try await withServer(limits: limits, handler: { _ in .allow() }) { _, port in
             func post(_ body: String, type: String = "application/json", chunked: Bool = false) async throws -> Int {
