@@ -76,7 +76,9 @@ def refused(host, port, seconds="5"):
     """How `connect` to a port ends."""
     began = time.monotonic()
     try:
-        connect(host, port, float(seconds)).close()
+        with connect(host, port, float(seconds)) as connection:
+            # Linux wakes who waits before it sets the error that an ICMP message tells: Python believes that moment.
+            connection.getpeername()
         error = None
     except OSError as caught:
         error = type(caught).__name__
