@@ -72,7 +72,6 @@ import TestSupport
         )
     }
 
-    /// Runs a body beside a server on a free port.
     /// A machine that has much else to do may take its time.
     private static var patient: AdmissionServer.Limits {
         var limits = AdmissionServer.Limits()
@@ -80,6 +79,7 @@ import TestSupport
         return limits
     }
 
+    /// Runs a body beside a server on a free port.
     private func withServer(
         limits: AdmissionServer.Limits = patient,
         handler: @escaping AdmissionServer.Handler,
