@@ -39,6 +39,9 @@ def main():
     arguments.add_argument("--agents", type=int, default=20000, help="of the registry (default: 20000)")
     arguments.add_argument("names", nargs="*", metavar="NAME")
     options = arguments.parse_args()
+    # Programs are started in other places, too.
+    options.binaries = os.path.abspath(options.binaries)
+    options.agent = options.agent and os.path.abspath(options.agent)
     if options.list:
         for bench in BENCHES:
             print(f"{bench.NAME}: {bench.__doc__.strip().splitlines()[0]}")
