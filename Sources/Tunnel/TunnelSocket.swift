@@ -17,9 +17,9 @@ package enum TunnelSocket {
         timeout: TimeAmount,
         connecting: @escaping @Sendable (any Channel) -> Void = { _ in }
     ) -> EventLoopFuture<any Channel> {
-        let bootstrap = self.bootstrap(eventLoop, timeout: timeout).channelInitializer { channel in
+        let bootstrap = self.bootstrap(eventLoop, timeout: timeout) { channel in
             connecting(channel)
-            return channel.eventLoop.makeCompletedFuture { try DescriptorReserve.check(channel) }
+            try DescriptorReserve.check(channel)
         }
         // An address needs neither the resolver's thread nor the race between families.
         if let address = try? SocketAddress(ipAddress: destination.host, port: Int(destination.port)) {
@@ -29,12 +29,34 @@ package enum TunnelSocket {
     }
 
     /// A bootstrap for a TCP dial whose channel does not read before it is spliced.
-    package static func bootstrap(_ eventLoop: any EventLoop, timeout: TimeAmount) -> ClientBootstrap {
+    ///
+    /// - Parameters:
+    ///   - eventLoop: Where the channel lives.
+    ///   - timeout: How long the dial may take.
+    ///   - initializer: Gets each channel before it is connected.
+    /// - Returns: The bootstrap, without options of its own.
+    package static func bootstrap(
+        _ eventLoop: any EventLoop,
+        timeout: TimeAmount,
+        initializer: @escaping @Sendable (any Channel) throws -> Void = { _ in }
+    ) -> ClientBootstrap {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try self.holdReading(channel)
+                    try initializer(channel)
+                }
+            }
+    }
+
+    /// Sets up a channel that is being made so that it does not read before it is spliced.
+    ///
+    /// On the channel's loop, in its initializer: a bootstrap's own options are set by a chain of futures, which costs as much as a dial.
+    package static func holdReading(_ channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        try options.setOption(.autoRead, value: false)
     }
 
     /// Sets up a channel that others made, as splices do themselves: half-close and buffers.

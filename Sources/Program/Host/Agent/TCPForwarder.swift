@@ -87,11 +87,6 @@ final class TCPForwarder {
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: TunnelSocket.readBuffers)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 262_144, high: 1_048_576))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.accepted(channel) }
             }
@@ -105,6 +100,9 @@ final class TCPForwarder {
 
     private func accepted(_ channel: any Channel) throws {
         try DescriptorReserve.check(channel)
+        try TunnelSocket.holdReading(channel)
+        try channel.syncOptions?.setOption(.recvAllocator, value: TunnelSocket.readBuffers)
+        try channel.syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: 262_144, high: 1_048_576))
         let counts = NIOLoopBound(link.counts, eventLoop: eventLoop)
         counts.value.open += 1
         channel.closeFuture.whenComplete { _ in counts.value.open -= 1 }
