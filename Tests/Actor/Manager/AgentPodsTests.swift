@@ -97,6 +97,9 @@ import Testing
         // A list of another namespace says nothing of these.
         #expect(pods.take(.all([], namespace: "shop"), now: now) == .init())
         #expect(pods.joined("c", hello("db-1"), as: proven("db-1", "u3")) == .init(marks: ["c": true]))
+        // What is not in a list does not leave either: it is gone, or watched no longer.
+        _ = pods.take(.all([], namespace: "default"), now: now)
+        #expect(pods.joined("d", hello("db-1"), as: proven("db-1", "u3")) == .init())
     }
 
     @Test("An agent that joins after its pod was watched no longer is doubtful, for a while")

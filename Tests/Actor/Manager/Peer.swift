@@ -64,12 +64,10 @@ actor Peer {
             case .clusterInfo(let info): domain = info.clusterDomain
             case .welcome, .renewal, .dialBack, .logLevel, .volumeOrder, .unknown: break
             }
-            for watcher in watchers { watcher.resume() }
-            watchers = []
+            wake()
         }
         isOver = true
-        for watcher in watchers { watcher.resume() }
-        watchers = []
+        wake()
     }
 
     /// Its session was ended, and its link cut.
@@ -86,8 +84,18 @@ actor Peer {
     /// Waits until what has come satisfies `condition`; the suite's time limit is the deadline.
     func until(_ condition: @Sendable (isolated Peer) -> Bool) async throws {
         while !condition(self) {
-            await withCheckedContinuation { watchers.append($0) }
+            try Task.checkCancellation()
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { watchers.append($0) }
+            } onCancel: {
+                Task { await self.wake() }
+            }
         }
+    }
+
+    private func wake() {
+        for watcher in watchers { watcher.resume() }
+        watchers = []
     }
 
     func result(_ id: String) async throws -> RequestResult {
