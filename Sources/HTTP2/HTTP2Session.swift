@@ -36,9 +36,11 @@ final class HTTP2Session {
     private var unconsumed = 0
     /// Of these, bytes whose connection window was not given back yet.
     private var withheld = 0
+    /// How much narrower than configured the streams' windows are: 0, 1 or 2.
+    private var narrowness = 0
     private var nameValues: [nghttp2_nv] = []
     /// Streams to be reset once what can be sent has been.
-    private var late: [(stream: SessionStream, code: HTTP2ErrorCode)] = []
+    private var late: [(stream: SessionStream, code: HTTP2ErrorCode, completing: Bool)] = []
 
     /// Makes a session; its preface and settings are ready to be produced.
     ///
@@ -181,7 +183,7 @@ final class HTTP2Session {
         stream.localDone = endStream
         let pointer = Unmanaged.passUnretained(stream).toOpaque()
         var provider = SessionCallbacks.provider(for: stream)
-        let id = self.withNameValues(fields) { values, count in
+        let id = self.withNameValues(fields, stream) { values, count in
             endStream
                 ? nghttp2_submit_request(self.session, nil, values, count, nil, pointer)
                 : nghttp2_submit_request(self.session, nil, values, count, &provider, pointer)
@@ -201,7 +203,7 @@ final class HTTP2Session {
             stream.localDone = true
         }
         var provider = SessionCallbacks.provider(for: stream)
-        let result = self.withNameValues(fields) { values, count in
+        let result = self.withNameValues(fields, stream) { values, count in
             endStream
                 ? nghttp2_submit_response(self.session, stream.id, values, count, nil)
                 : nghttp2_submit_response(self.session, stream.id, values, count, &provider)
@@ -213,7 +215,7 @@ final class HTTP2Session {
     func respondInterim(_ stream: SessionStream, _ fields: HeaderBlock) {
         guard self.isServer, !stream.headSent, !stream.closed, !stream.resetHere else { return }
         let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
-        let result = self.withNameValues(fields) { values, count in
+        let result = self.withNameValues(fields, stream) { values, count in
             nghttp2_submit_headers(self.session, flags, stream.id, nil, values, count, nil)
         }
         if result != 0 { self.reset(stream, .internalError) }
@@ -243,11 +245,11 @@ final class HTTP2Session {
         nghttp2_submit_rst_stream(self.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
     }
 
-    /// Resets the stream behind what is queued and can be sent; see ``HTTP2Stream/resetInOrder(_:)``.
-    func resetInOrder(_ stream: SessionStream, _ code: HTTP2ErrorCode) {
+    /// Resets the stream behind what is queued and can be sent; see ``HTTP2Stream/resetInOrder(_:completing:)``.
+    func resetInOrder(_ stream: SessionStream, _ code: HTTP2ErrorCode, completing: Bool) {
         guard !stream.closed, !stream.resetHere, !stream.resetsLate else { return }
         stream.resetsLate = true
-        self.late.append((stream, code))
+        self.late.append((stream, code, completing))
     }
 
     /// Nothing more can be sent at present: submits the resets whose turn has come.
@@ -258,10 +260,10 @@ final class HTTP2Session {
         let all = self.late
         self.late.removeAll(keepingCapacity: true)
         var submitted = false
-        for (stream, code) in all where !stream.closed && !stream.resetHere {
-            if code == .noError, stream.ended, !stream.localDone {
-                // RFC 9113, 8.1: it says that no more is wanted, and must not cut off what is complete.
-                self.late.append((stream, code))
+        for (stream, code, completing) in all where !stream.closed && !stream.resetHere {
+            if completing, stream.ended, !stream.localDone {
+                // What is complete must not be cut off.
+                self.late.append((stream, code, completing))
             } else {
                 self.reset(stream, code)
                 submitted = true
@@ -283,6 +285,7 @@ final class HTTP2Session {
     func account(_ stream: SessionStream, received count: Int) {
         stream.unconsumed += count
         self.unconsumed += count
+        if self.unconsumed > self.narrowing { self.adaptWindow() }
         if self.unconsumed <= self.configuration.unconsumedLimit {
             nghttp2_session_consume_connection(self.session, count)
         } else {
@@ -298,11 +301,38 @@ final class HTTP2Session {
 
     private func settle(_ count: Int) {
         self.unconsumed -= count
+        if self.narrowness > 0 { self.adaptWindow() }
         let due = min(count, self.withheld)
         guard due > 0 else { return }
         self.withheld -= due
         nghttp2_session_consume_connection(self.session, due)
     }
+
+    /// What has to lie about for narrower windows than now.
+    private var narrowing: Int { self.configuration.unconsumedLimit / 4 * (2 + self.narrowness) }
+
+    /// Allows streams less where many of them are not read, and more again when that is over.
+    ///
+    /// A stream that nobody reads keeps a window's worth of memory; as there is to be an end to that, the connection's window is
+    /// not given back beyond the limit, which holds up all streams. With narrow windows (RFC 9113, 6.9.2) very many of them
+    /// have to be stuck until then.
+    private func adaptWindow() {
+        let before = self.streamWindow
+        if self.unconsumed > self.narrowing, self.narrowness < 2 {
+            self.narrowness += 1
+        } else if self.unconsumed < self.configuration.unconsumedLimit / 4 {
+            self.narrowness = 0
+        }
+        guard self.streamWindow != before else { return }
+        let entry = nghttp2_settings_entry(
+            settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
+            value: UInt32(clamping: self.streamWindow)
+        )
+        nghttp2_submit_settings(self.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), [entry], 1)
+    }
+
+    /// What a stream may send at present.
+    private var streamWindow: Int { min(self.configuration.streamWindow, [.max, 64 << 10, 16 << 10][self.narrowness]) }
 
     private func resume(_ stream: SessionStream) {
         guard stream.deferred else { return }
@@ -348,9 +378,10 @@ final class HTTP2Session {
         )
     }
 
-    /// Runs `body` with the fields as nghttp2 wants them; valid only inside.
+    /// Runs `body` with the fields of a stream as nghttp2 wants them; valid only inside.
     func withNameValues<Value>(
         _ fields: HeaderBlock,
+        _ stream: SessionStream,
         _ body: (UnsafePointer<nghttp2_nv>?, Int) -> Value
     ) -> Value {
         fields.bytes.withUnsafeBufferPointer { bytes in
@@ -371,7 +402,19 @@ final class HTTP2Session {
                 )
                 next = value.map { $0 + Int(entry.valueLength) }
             }
+            if !self.configuration.validatesMessages { self.keepCapitals(stream) }
             return self.nameValues.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }
+        }
+    }
+
+    /// nghttp2 makes the names it copies lower case: of a message that is passed on the peer is to see them as they were, as it
+    /// would refuse it then (RFC 9113, 8.2).
+    private func keepCapitals(_ stream: SessionStream) {
+        for (index, field) in self.nameValues.enumerated() {
+            let name = UnsafeBufferPointer(start: field.name, count: field.namelen)
+            guard name.contains(where: { 0x41...0x5A ~= $0 }), let kept = stream.keep(name: name) else { continue }
+            self.nameValues[index].name = kept
+            self.nameValues[index].flags |= UInt8(NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue)
         }
     }
 

@@ -97,8 +97,12 @@ package final class HTTP2Stream {
     ///
     /// With `noError` what was written goes out completely, where this side has ended: the peer is told that no more of it is
     /// wanted (RFC 9113, 8.1). As with ``reset(_:)`` `onClose` follows; what still comes before is reported.
-    package func resetInOrder(_ code: HTTP2ErrorCode) {
-        self.link.session?.resetInOrder(self.record, code)
+    ///
+    /// - Parameters:
+    ///   - code: The reason.
+    ///   - completing: It is so with every code.
+    package func resetInOrder(_ code: HTTP2ErrorCode, completing: Bool = false) {
+        self.link.session?.resetInOrder(self.record, code, completing: completing || code == .noError)
         self.link.setDirty()
     }
 

@@ -10,6 +10,8 @@ package struct LinkConfiguration: Sendable {
     package var connectionWindow = 8 << 20
     /// Unconsumed bytes of all streams up to which the connection's window is given back at once, so that streams with
     /// slow readers do not hold up the others; beyond it they do.
+    ///
+    /// From half of it on streams have narrower windows, so that about a thousand of them have to be stuck for that.
     package var unconsumedLimit = 64 << 20
     /// The largest DATA payload to accept and, where the peer allows it, to send.
     package var frameSize = 64 << 10

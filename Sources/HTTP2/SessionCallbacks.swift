@@ -218,7 +218,7 @@ private let readData: nghttp2_data_source_read_callback = { _, id, _, length, fl
         if let trailers = stream.trailers {
             flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
             me._withUnsafeGuaranteedRef { me in
-                let result = me.withNameValues(trailers) { nghttp2_submit_trailer(me.session, id, $0, $1) }
+                let result = me.withNameValues(trailers, stream) { nghttp2_submit_trailer(me.session, id, $0, $1) }
                 if result != 0 { me.reset(stream, .internalError) }
             }
         }

@@ -38,8 +38,21 @@ final class SessionStream {
     var closed = false
     /// The stream as the link's users know it.
     var owner: HTTP2Stream?
+    /// Names that nghttp2 is to send as they are.
+    private var names: [UnsafeMutablePointer<UInt8>] = []
 
     init(id: Int32) { self.id = id }
+
+    deinit { for name in self.names { name.deallocate() } }
+
+    /// Keeps a name for as long as the stream is there; nil where there are too many.
+    func keep(name: UnsafeBufferPointer<UInt8>) -> UnsafeMutablePointer<UInt8>? {
+        guard self.names.count < 1000 else { return nil }
+        let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: name.count)
+        if let start = name.baseAddress { copy.initialize(from: start, count: name.count) }
+        self.names.append(copy)
+        return copy
+    }
 
     /// The stream is closed: nothing more goes out.
     func drop() {
