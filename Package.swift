@@ -261,7 +261,7 @@ let package = Package(
             dependencies: [
                 "TestSupport",
                 "Host", "Actor", "Message", "Call", "HTTP2", "HTTPFilter", "Tunnel", "TLS", "Cluster", "Kernel",
-                "Sandbox",
+                "Sandbox", "CNghttp2",
                 nioCore, nioPosix, logging,
             ],
             path: "Tests/Host",

@@ -253,26 +253,16 @@ import Testing
                 [], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"],
             ]
             for upload in uploads {
-                let answer = try Self.run(["curl"] + common + upload + ["--data-binary", "@\(file.path)", "\(url)/u"])
+                let answer = try Programs.output(
+                    ["curl"] + common + upload + ["--data-binary", "@\(file.path)", "\(url)/u"]
+                )
                 #expect(answer.hasPrefix("\(who) POST /u 2000000 "), "\(answer)")
             }
-            let big = try Self.run(["curl"] + common + ["\(url)/big", "\(url)/big/chunked"])
+            let big = try Programs.output(["curl"] + common + ["\(url)/big", "\(url)/big/chunked"])
             #expect(big.utf8.count { $0 == 0x78 } == 6_000_000)
-            #expect(try Self.run(["curl"] + common + ["-I", "\(url)/head"]).hasPrefix("HTTP/1.1 200 OK"))
+            #expect(try Programs.output(["curl"] + common + ["-I", "\(url)/head"]).hasPrefix("HTTP/1.1 200 OK"))
         }
         await scene.close()
         withExtendedLifetime((app, local)) {}
-    }
-
-    private static func run(_ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = arguments
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.drained()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self)
     }
 }

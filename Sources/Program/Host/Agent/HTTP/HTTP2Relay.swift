@@ -18,6 +18,8 @@ final class HTTP2Relay {
     private var upstream: HTTP2Upstream?
     /// What came before there was an upstream.
     private var early: [ByteBuffer] = []
+    /// The head was all of the request.
+    private let headEnds: Bool
     private var requestEnded: Bool
     private var trailers: HeaderBlock?
     private var responded = false
@@ -31,12 +33,15 @@ final class HTTP2Relay {
         self.near = near
         self.head = head
         self.gate = gate
+        headEnds = endStream
         requestEnded = endStream
+        near.onWritable = { [self] in settleFar() }
+        near.onClose = { [self] in nearClosed($0) }
+        // Each of these takes memory, and most requests are no more than a head.
+        if endStream { return }
         near.onData = { [self] in requestData($0) }
         near.onBlock = { [self] in requestTrailers($0, $1) }
         near.onEnd = { [self] in requestEnd() }
-        near.onWritable = { [self] in settleFar() }
-        near.onClose = { [self] in nearClosed($0) }
     }
 
     /// Opens the upstream's stream and passes on what has come.
@@ -50,20 +55,20 @@ final class HTTP2Relay {
             }
             return true
         }
-        let ends = requestEnded && early.isEmpty && trailers == nil
-        guard let far = try? link.open(head, endStream: ends) else { return false }
+        guard let far = try? link.open(head, endStream: headEnds) else { return false }
         self.far = far
         self.upstream = upstream
         far.onInterim = { [near] in near.sendInterim($0) }
         far.onBlock = { [self] in response($0, $1) }
         far.onData = { [self] in responseData($0) }
         far.onEnd = { [near] in near.end() }
-        far.onWritable = { [self] in settleNear() }
         far.onClose = { [self] in farClosed($0) }
+        if headEnds { return true }
+        far.onWritable = { [self] in settleNear() }
         let early = early
         self.early = []
         for buffer in early { requestData(buffer) }
-        if requestEnded, !ends { far.end(with: trailers) }
+        if requestEnded { far.end(with: trailers) }
         return true
     }
 
@@ -146,7 +151,8 @@ final class HTTP2Relay {
         guard !isOver else { return }
         switch reason {
         case .finished: break
-        case .reset(let code): near.resetInOrder(code)
+        // A response that is complete is so for the client too, however much of the request nobody wants.
+        case .reset(let code): near.resetInOrder(code, completing: true)
         case .linkLost: upstream?.lose(self)
         }
     }
