@@ -428,9 +428,11 @@ import Testing
         let gates = try await GateScene(appPort: app.localAddress?.port ?? 0, workstationPort: 1)
         try await gates.set { $0.header = ("x-user", "me") }
         let client = try await HTTP2TestClient(gates.port)
-        guard case .linkLost = try await client.ask("/who", Self.yours).end else {
-            Issue.record("an answer")
-            return
+        do {
+            let end = try await client.ask("/who", Self.yours).end
+            if case .linkLost = end {} else { Issue.record("an answer") }
+        } catch is HTTP2Error {
+            // It was over before anything was asked.
         }
         await client.close()
         await gates.close()
