@@ -16,7 +16,7 @@ import Tunnel
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let destination = TunnelDestination(host: "127.0.0.1", port: port)
-                    TunnelSocket.dialTCP(destination, on: channel.eventLoop, timeout: .seconds(5)).whenComplete {
+                    TunnelSocket.dialTCP(destination, on: channel.eventLoop, timeout: .seconds(30)).whenComplete {
                         result in
                         switch result {
                         case .success(let far): ChannelGlue.join(channel, far)
