@@ -128,7 +128,8 @@ class App:
     # -- its life
 
     def create(self):
-        self.cluster.apply(self.objects)
+        # The Service first: an agent stands in front of the ports to which one leads when its pod is made.
+        self.cluster.apply(self.objects[::-1])
         return self
 
     def ready(self, seconds=90):
