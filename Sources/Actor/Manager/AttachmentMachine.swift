@@ -57,6 +57,9 @@ package struct AttachmentMachine: Sendable {
         /// What each agent has counted, those that are gone included.
         var tallies: [String: (copied: UInt64, dropped: UInt64)] = [:]
 
+        /// Whether any agent serves it.
+        var isServed: Bool { answers.values.contains(.active) }
+
         /// The agents that serve it, by session.
         var serving: [String] { answers.filter { $0.value == .active }.keys.sorted() }
     }
@@ -155,7 +158,7 @@ package struct AttachmentMachine: Sendable {
     package func isSettled(_ id: String) -> Bool {
         guard let entry = entries[id], entry.engaged else { return false }
         let staying = self.staying(entry)
-        guard !staying.isEmpty else { return !entry.serving.isEmpty }
+        guard !staying.isEmpty else { return entry.isServed }
         return !staying.values.contains(.pending)
     }
 
@@ -478,7 +481,7 @@ package struct AttachmentMachine: Sendable {
         // Whoever goes is not waited for, if somebody stays.
         let staying = self.staying(entry)
         let answers = (staying.isEmpty ? entry.answers : staying).values
-        if !entry.serving.isEmpty {
+        if entry.isServed {
             entry.attachment.state = .active
             entry.attachment.message = ""
         } else if answers.isEmpty {

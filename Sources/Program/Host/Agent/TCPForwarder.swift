@@ -20,12 +20,11 @@ final class TCPForwarder {
     static let patience = TimeAmount.milliseconds(700)
 
     private let port: AgentRoutes.Port
-    /// Nil where nobody is behind the agent: its container is replaced.
-    private let appHost: String?
     private let agent: TrafficAgent
     private let link: AgentLink
     private let eventLoop: any EventLoop
     private let patience: TimeAmount
+    private let dialler: PodDialler
     private let http: HTTPPort
     /// Nil where TLS is never ended.
     private let tls: TLSPort?
@@ -49,7 +48,6 @@ final class TCPForwarder {
         self.alwaysToApp = alwaysToApp
         self.tlsProblem = tlsProblem
         self.port = port
-        self.appHost = appHost
         self.agent = agent
         self.link = link
         eventLoop = link.eventLoop
@@ -62,6 +60,7 @@ final class TCPForwarder {
             link: link,
             patience: patience
         )
+        self.dialler = dialler
         http = HTTPPort(eventLoop: loop, router: router, dialler: dialler, counts: counts, isPlain: true)
         self.tls = tls.map { settings in
             TLSPort(
@@ -242,20 +241,15 @@ final class TCPForwarder {
     }
 
     private func toApp(_ channel: any Channel, _ input: HeldInput) {
-        // As where no app listens.
-        guard let appHost else { return SocketReset.close(channel) }
-        let held = NIOLoopBound(input, eventLoop: eventLoop)
-        TunnelSocket.bootstrap(eventLoop, timeout: .seconds(10))
-            .connect(host: appHost, port: Int(port.number))
-            .whenComplete { result in
-                switch result {
-                case .success(let app):
-                    ChannelGlue.join(channel, app)
-                    held.value.release()
-                // The app refuses: so do we, as it would have done itself.
-                case .failure: SocketReset.close(channel)
-                }
+        dialler.dialApp { result in
+            switch result {
+            case .success(let app):
+                ChannelGlue.join(channel, app)
+                input.release()
+            // The app refuses, or there is none: so do we, as it would have done itself.
+            case .failure: SocketReset.close(channel)
             }
+        }
     }
 }
 
