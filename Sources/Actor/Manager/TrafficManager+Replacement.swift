@@ -155,7 +155,7 @@ extension TrafficManager {
     private func explain(bare pod: String, _ workload: WorkloadKey) async -> ManagerFailure {
         let start = "pod \(pod) was made without an agent: "
         if let refusal = desk.refusals[workload] { return ManagerFailure(.precondition, start + refusal) }
-        let problem = await cluster.testWebhook()
+        let problem = await testWebhook()
         guard problem.isEmpty else { return ManagerFailure(.precondition, start + problem) }
         return ManagerFailure(
             .precondition,
@@ -171,6 +171,24 @@ extension TrafficManager {
     }
 
     // MARK: what the injector says
+
+    /// Finds out whether new pods pass the injector; those who are connected are told when that has changed.
+    ///
+    /// - Returns: What is wrong; empty when they do.
+    @discardableResult
+    package func testWebhook() async -> String {
+        let found = await cluster.testWebhook()
+        if found != webhookProblem {
+            webhookProblem = found
+            if found.isEmpty {
+                logger.info("the admission webhook is reached again")
+            } else {
+                logger.error("new pods get no agent", metadata: ["reason": "\(found)"])
+            }
+            await refreshClusterInfo()
+        }
+        return found
+    }
 
     /// The injector has passed a new pod of a workload over, or not.
     package func injected(_ workload: WorkloadKey, refusal: String?) {

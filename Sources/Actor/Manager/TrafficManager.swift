@@ -44,6 +44,8 @@ package actor TrafficManager {
     var desk = ReplacementDesk()
     /// Whether a session has a reverse link, by the latest word on it.
     private var reverse: [String: (isUp: Bool, sequence: UInt64)] = [:]
+    /// What the latest test of the injector has found; empty while all is well.
+    package internal(set) var webhookProblem = ""
     private var info = ClusterInfo()
     private var isClusterKnown = false
     private var firstLook: Task<Void, Never>?

@@ -5,6 +5,16 @@ package enum WebhookRegistration {
     /// These objects belong to no namespace: each of several managers in one cluster needs its own.
     package static let name = "telepresence-agent-injector"
 
+    /// The name that `TELEPRESENCE_WEBHOOK_NAME` gives: ``name`` where it is missing or empty; nil for `disabled`, an installation
+    /// without injector.
+    package static func name(_ variable: String?) -> String? {
+        switch variable ?? "" {
+        case "": name
+        case "disabled": nil
+        case let other: other
+        }
+    }
+
     /// The merge patch (RFC 7386) that sets `caBundle` of every webhook in a configuration.
     ///
     /// A merge patch replaces the list as a whole: the patch carries the list as it was read, and the version that it was read

@@ -2,6 +2,13 @@ import Cluster
 import Testing
 
 @Suite struct WebhookRegistrationTests {
+    @Test func name() {
+        #expect(WebhookRegistration.name(nil) == WebhookRegistration.name)
+        #expect(WebhookRegistration.name("") == WebhookRegistration.name)
+        #expect(WebhookRegistration.name("other") == "other")
+        #expect(WebhookRegistration.name("disabled") == nil)
+    }
+
     private let configuration: JSONValue = [
         "metadata": ["name": "telepresence-agent-injector", "resourceVersion": "12"],
         "webhooks": [["name": "a", "timeoutSeconds": 5, "clientConfig": ["service": ["name": "agent-injector"]]]],

@@ -173,7 +173,9 @@ class Relocation:
         if kind == "Deployment":
             self.deployment(item)
         for webhook in item.get("webhooks", []):
-            webhook["namespaceSelector"] = {"matchLabels": {**self.cluster.labels, f"{LABEL}-role": "apps"}}
+            # The manager's own test of the webhook is made in its own namespace.
+            role = "manager" if webhook["name"].startswith("self-test.") else "apps"
+            webhook["namespaceSelector"] = {"matchLabels": {**self.cluster.labels, f"{LABEL}-role": role}}
         for rule in item.get("rules", []) if kind == "ClusterRole" else []:
             names = {old: new for (_, old), new in self.renamed.items()}
             if "mutatingwebhookconfigurations" in rule.get("resources", []):

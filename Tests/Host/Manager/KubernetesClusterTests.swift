@@ -260,6 +260,16 @@ import Testing
             #expect(fixture.store.items(.pods, namespace: "ambassador").isEmpty)
             let info = try await fixture.cluster.clusterInfo()
             #expect(info.warnings.contains { $0.contains("did not ask") })
+
+            let without = KubernetesCluster(
+                api: fixture.api,
+                resolver: PodResolver(""),
+                subnets: try ClusterFixture.subnets(fixture.api),
+                direct: try DirectAddressFinder(api: fixture.api, namespace: "ambassador", environment: [:]),
+                webhook: nil
+            )
+            #expect(await without.testWebhook().contains("agentInjector.enabled is false"))
+            #expect(try await without.clusterInfo().warnings.isEmpty)
         }
     }
 

@@ -17,6 +17,8 @@ package final class KubernetesCluster: ManagedCluster {
     private let direct: DirectAddressFinder
     /// The manager's own namespace.
     let namespace: String
+    /// The name of the MutatingWebhookConfiguration; nil in an installation without injector.
+    let webhook: String?
     /// How long a pod that gets no new connections any more may take to end its last requests.
     let lastRequests: Duration
     /// Pods that this very process is replacing, by uid.
@@ -34,6 +36,7 @@ package final class KubernetesCluster: ManagedCluster {
         subnets: SubnetFinder,
         direct: DirectAddressFinder,
         namespace: String = "ambassador",
+        webhook: String? = WebhookRegistration.name,
         lastRequests: Duration = .seconds(5),
         ephemeral: EphemeralAgents? = nil
     ) {
@@ -42,6 +45,7 @@ package final class KubernetesCluster: ManagedCluster {
         self.subnets = subnets
         self.direct = direct
         self.namespace = namespace
+        self.webhook = webhook
         self.lastRequests = lastRequests
         self.ephemeral = ephemeral
     }

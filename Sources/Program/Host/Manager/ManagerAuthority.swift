@@ -144,8 +144,6 @@ package struct ManagerAuthority: Sendable {
         _ api: APIConnection,
         name: String = WebhookRegistration.name
     ) async throws(APIError) {
-        // An installation without injector.
-        guard name != "disabled" else { return }
         let present = try await api.get(.mutatingWebhookConfigurations, name: name)
         guard let patch = WebhookRegistration.patch(configuration: present, authority: bundle) else {
             return

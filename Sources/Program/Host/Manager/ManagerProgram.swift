@@ -91,6 +91,7 @@ package enum ManagerProgram {
             ),
             direct: try DirectAddressFinder(api: api, namespace: namespace, environment: environment),
             namespace: namespace,
+            webhook: WebhookRegistration.name(environment["TELEPRESENCE_WEBHOOK_NAME"]),
             ephemeral: EphemeralAgents(injector: injector)
         )
         let keeper = CredentialKeeper(api: api, namespace: namespace, credentials: credentials, logger: logger)
@@ -137,7 +138,6 @@ package enum ManagerProgram {
             try await server.listen(host: host, port: port)
         }
         try await keeper.publish()
-        let webhookName = environment["TELEPRESENCE_WEBHOOK_NAME"].flatMap { $0.isEmpty ? nil : $0 }
         health.readiness.set(nil)
         logger.info(
             "serving",
@@ -145,7 +145,7 @@ package enum ManagerProgram {
         )
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Signals(SIGTERM, SIGINT).first() }
-            group.addTask { await maintain(manager, api, credentials, webhookName: webhookName, logger) }
+            group.addTask { await maintain(manager, api, credentials, webhook: cluster.webhook, logger) }
             group.addTask {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: credentialLook)
@@ -158,7 +158,7 @@ package enum ManagerProgram {
                 }
             }
             group.addTask { await cluster.followAgentPods { await manager.take($0) } }
-            group.addTask { await watchInjection(manager, cluster, idle: idleLimit(environment, logger), logger) }
+            group.addTask { await watchInjection(manager, cluster, idle: idleLimit(environment, logger)) }
             await group.next()
             group.cancelAll()
         }
@@ -176,12 +176,12 @@ package enum ManagerProgram {
         _ manager: TrafficManager,
         _ api: APIConnection,
         _ credentials: ManagerCredentials,
-        webhookName: String?,
+        webhook: String?,
         _ logger: Logger
     ) async {
         while !Task.isCancelled {
             do throws(APIError) {
-                try await credentials.authority.register(api, name: webhookName ?? WebhookRegistration.name)
+                if let webhook { try await credentials.authority.register(api, name: webhook) }
             } catch {
                 logger.warning("the webhook is not registered", metadata: ["error": "\(error)"])
             }
@@ -242,24 +242,14 @@ package enum ManagerProgram {
     private static func watchInjection(
         _ manager: TrafficManager,
         _ cluster: KubernetesCluster,
-        idle: Duration?,
-        _ logger: Logger
+        idle: Duration?
     ) async {
         var round = 0
-        var problem = ""
         while !Task.isCancelled {
             // A minute while all is well, sooner while it is not.
-            if round % 12 == 0 || !problem.isEmpty {
-                let found = await cluster.testWebhook()
-                if found != problem {
-                    problem = found
-                    if found.isEmpty {
-                        logger.info("the admission webhook is reached again")
-                    } else {
-                        logger.error("new pods get no agent", metadata: ["reason": "\(found)"])
-                    }
-                    await manager.refreshClusterInfo()
-                }
+            if cluster.webhook != nil {
+                let isWell = await manager.webhookProblem.isEmpty
+                if round % 12 == 0 || !isWell { await manager.testWebhook() }
             }
             if round % 12 == 0 { await cluster.tidyUp() }
             await manager.mendReplacedPods(after: .seconds(60))

@@ -48,8 +48,12 @@ enum WebhookSelfTest {
 
     /// Tests it.
     ///
+    /// - Parameters:
+    ///   - api: the API server.
+    ///   - namespace: the manager's.
+    ///   - configuration: the name of the MutatingWebhookConfiguration, for what is told.
     /// - Returns: What is wrong; empty when nothing is; nil when the manager may not find out.
-    static func run(_ api: APIConnection, namespace: String) async -> String? {
+    static func run(_ api: APIConnection, namespace: String, configuration: String) async -> String? {
         let request = APIRequest(
             .create,
             .pods,
@@ -61,7 +65,7 @@ enum WebhookSelfTest {
             let made = try await api.send(request)
             if PodView(made).hasAgent { return "" }
             return "the API server did not ask the admission webhook of the traffic manager; "
-                + "is the MutatingWebhookConfiguration telepresence-agent-injector there, and up to date?"
+                + "is the MutatingWebhookConfiguration \(configuration) there, and up to date?"
         } catch {
             if error.message.contains("webhook") {
                 return "the API server cannot reach the admission webhook of the traffic manager "
@@ -74,10 +78,13 @@ enum WebhookSelfTest {
 
 extension KubernetesCluster {
     package func testWebhook() async -> String {
+        guard let webhook else {
+            return "this installation has no injector (agentInjector.enabled is false); --attach ephemeral needs none"
+        }
         // What has been told already needs no confirmation.
         let isKnown = webhookProblem.withLock { $0 ?? "" } != ""
         let problem = await WebhookSelfTest.confirmed(after: isKnown ? .zero : WebhookSelfTest.pause) {
-            await WebhookSelfTest.run(api, namespace: namespace)
+            await WebhookSelfTest.run(api, namespace: namespace, configuration: webhook)
         }
         webhookProblem.withLock { $0 = problem ?? "" }
         return problem ?? ""

@@ -193,9 +193,9 @@ def scenario_no_configuration(t):
     told(t, app, before, name)
 
 
-def told(t, app, before, *words):
+def told(t, app, before, *words, connection=None):
     """The intercept fails within seconds with the reason, and the app's pods are the same as before."""
-    c = t.connect()
+    c = connection or t.connect()
     began = time.monotonic()
     c.tp("intercept", app.name, "--port", "1", seconds=60).failed(*words)
     took = time.monotonic() - began
@@ -256,8 +256,16 @@ def scenario_webhook_unreachable(t):
         ]
         t.cluster.kubectl("patch", "mutatingwebhookconfiguration", name, "--type=json", "-p", json.dumps(patch)).ok()
 
+    def warned(c):
+        return [text for text in c.status()["connection"]["warnings"] if "new pods get no agent" in text]
+
     app = t.app()
     before = set(pods_of(app))
     t.later(lambda: move(443))
+    c = t.connect()
+    expect(not warned(c), f"a warning although all is well: {warned(c)}")
     move(444)
-    told(t, app, before, "webhook")
+    told(t, app, before, "webhook", connection=c)
+    t.until("a warning of the connection", lambda: warned(c), 5)
+    move(443)
+    t.until("the warning's end", lambda: not warned(c), 20)
