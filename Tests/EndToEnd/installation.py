@@ -145,6 +145,23 @@ def scenario_namespaced(lab):
     expect(not bindings, f"the upgrade removes what is no longer part of it: {bindings}")
 
 
+def scenario_no_injector(lab):
+    """Without injector nobody is warned of one that is missing; who needs it is told, and ephemeral agents need none."""
+    installed(lab)
+    before = {pod["metadata"]["name"] for pod in objects(lab, "pods")}
+    lab.tp("upgrade", "--set", "agentInjector.enabled=false", seconds=120).ok()
+    with Mode(lab, False) as mode:
+        mode.tp("intercept", "backend", "--port", "8080").failed("no injector", "--attach ephemeral")
+        warnings = mode.tp("status", "--format", "json").ok().json()["connection"]["warnings"]
+        expect(not warnings, warnings)
+        mode.curl("http://backend.default/").ok()
+        mode.tp("intercept", "backend", "--port", "8080", "--attach", "ephemeral", seconds=60).ok()
+        mode.tp("leave", "backend").ok()
+    after = {pod["metadata"]["name"] for pod in objects(lab, "pods")}
+    expect(before == after, f"pods that were replaced for nothing: {before} {after}")
+    lab.tp("upgrade", "--reset-values", seconds=120).ok()
+
+
 def scenario_gone(lab):
     """After `uninstall` nothing is left; a namespace with something else in it stays."""
     installed(lab)

@@ -21,6 +21,8 @@ package protocol ManagedCluster: Sendable {
     func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod?
     /// Subnets, DNS and namespaces at present.
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo
+    /// Why no new pod ever gets an agent, by the administrator's choice; nil where they do.
+    var noInjector: String? { get }
     /// Finds out whether new pods pass the admission webhook.
     ///
     /// - Returns: What is wrong; empty when they do.

@@ -17,4 +17,12 @@ package enum PodStep: Sendable, Hashable {
         case .release(let pod), .retire(let pod), .restore(let pod), .evict(let pod), .inject(let pod): pod
         }
     }
+
+    /// A new pod comes of it.
+    package var makesPod: Bool {
+        switch self {
+        case .release, .evict: true
+        case .retire, .restore, .inject: false
+        }
+    }
 }

@@ -103,6 +103,9 @@ extension TrafficManager {
                 replaced: goal == .agent ? machine.replacedContainers(of: key) : [],
                 now: now
             )
+            if goal == .agent, let reason = cluster.noInjector, outcome.steps.contains(where: \.makesPod) {
+                return .failure(ManagerFailure(.precondition, reason))
+            }
             for line in outcome.told { tellAudience(of: key, line) }
             for step in outcome.steps {
                 guard let failure = await take(step, key) else { continue }
@@ -155,6 +158,7 @@ extension TrafficManager {
     private func explain(bare pod: String, _ workload: WorkloadKey) async -> ManagerFailure {
         let start = "pod \(pod) was made without an agent: "
         if let refusal = desk.refusals[workload] { return ManagerFailure(.precondition, start + refusal) }
+        if let reason = cluster.noInjector { return ManagerFailure(.precondition, start + reason) }
         let problem = await testWebhook()
         guard problem.isEmpty else { return ManagerFailure(.precondition, start + problem) }
         return ManagerFailure(

@@ -11,6 +11,7 @@ actor MemoryCluster: ManagedCluster {
     var steps: [PodStep] = []
     var info = ClusterInfo(serviceSubnets: ["10.96.0.0/16"], clusterDomain: "cluster.local")
     var webhookProblem = ""
+    nonisolated let noInjector: String?
     /// What it says of single pods where that is other than of workloads; nil is a pod that is gone.
     var single: [SeenPod.Place: SeenPod?] = [:]
     /// How often it was asked for a single pod.
@@ -22,6 +23,8 @@ actor MemoryCluster: ManagedCluster {
     /// Evictions to refuse first, as a disruption budget would.
     var refusals = 0
     private var followers: [(WorkloadKey, AsyncStream<Result<PodPicture, ManagerFailure>>.Continuation)] = []
+
+    init(noInjector: String? = nil) { self.noInjector = noInjector }
 
     func add(
         _ name: String,

@@ -268,7 +268,9 @@ import Testing
                 direct: try DirectAddressFinder(api: fixture.api, namespace: "ambassador", environment: [:]),
                 webhook: nil
             )
-            #expect(await without.testWebhook().contains("agentInjector.enabled is false"))
+            #expect(await without.testWebhook().isEmpty)
+            #expect(without.noInjector?.contains("agentInjector.enabled is false") == true)
+            #expect(fixture.cluster.noInjector == nil)
             #expect(try await without.clusterInfo().warnings.isEmpty)
         }
     }

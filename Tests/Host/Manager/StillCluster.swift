@@ -41,6 +41,8 @@ struct StillCluster: ManagedCluster {
         pods.contains(place.name) ? SeenPod(place: place, uid: place.name) : nil
     }
 
+    var noInjector: String? { nil }
+
     func testWebhook() async -> String { "" }
 
     func clusterInfo() async throws(ManagerFailure) -> ClusterInfo { ClusterInfo(clusterDomain: "cluster.local") }

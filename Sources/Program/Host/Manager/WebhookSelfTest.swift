@@ -77,10 +77,13 @@ enum WebhookSelfTest {
 }
 
 extension KubernetesCluster {
+    package var noInjector: String? {
+        guard webhook == nil else { return nil }
+        return "this installation has no injector (agentInjector.enabled is false); --attach ephemeral needs none"
+    }
+
     package func testWebhook() async -> String {
-        guard let webhook else {
-            return "this installation has no injector (agentInjector.enabled is false); --attach ephemeral needs none"
-        }
+        guard let webhook else { return "" }
         // What has been told already needs no confirmation.
         let isKnown = webhookProblem.withLock { $0 ?? "" } != ""
         let problem = await WebhookSelfTest.confirmed(after: isKnown ? .zero : WebhookSelfTest.pause) {
