@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import stat
 import time
 
@@ -54,6 +55,53 @@ def device_for_all(lab):
         yield
     finally:
         lab.ws("umount", "/dev/fuse").ok()
+        os.unlink(node)
+
+
+@contextlib.contextmanager
+def powerless_helper(lab):
+    """libfuse's helper without the right to mount, as where privileges cannot be gained."""
+    helper = os.path.join(lab.directory, "fusermount3")
+    shutil.copyfile(shutil.which("fusermount3"), helper)
+    os.chmod(helper, 0o755)
+    lab.ws("mount", "--bind", helper, shutil.which("fusermount3")).ok()
+    try:
+        yield
+    finally:
+        lab.ws("umount", shutil.which("fusermount3")).ok()
+
+
+@contextlib.contextmanager
+def shared_mounts(lab):
+    """The workstation's mounts as systemd makes them: namespaces that are made from it see what is mounted later."""
+    lab.ws("mount", "--make-rshared", "/").ok()
+    try:
+        yield
+    finally:
+        lab.ws("mount", "--make-rprivate", "/").ok()
+
+
+def scenario_refused(lab):
+    """The machine has sshfs and FUSE, but the user may not mount: the volumes are copied, which is told; `--mount=true` says why not."""
+    with device_for_all(lab), powerless_helper(lab), shared_mounts(lab), Mode(lab, True) as mode:
+        words = ["intercept", "backend", "--port", "8097"]
+        made = mode.tp(*words, "--", "sh", "-c", 'cat "$TELEPRESENCE_ROOT"/etc/backend/*').ok()
+        expect(made.out != "" and "fusermount" in made.err and "the volumes are copied" in made.err, made)
+        made = mode.tp(*words, "--mount=true", "--format", "json").ok()
+        expect("fusermount" in made.json()["mount_error"], made)
+
+
+def scenario_isolated(lab):
+    """In isolated mode a command finds the volumes without `--mount`: mounted where it sees mounts, else copied, which is told."""
+    script = 'cat "$TELEPRESENCE_ROOT"/etc/backend/*; echo; grep -c "$TELEPRESENCE_ROOT .*fuse.sshfs" /proc/self/mountinfo'
+    words = ["intercept", "backend", "--port", "8097", "--", "sh", "-c", script]
+    with device_for_all(lab), shared_mounts(lab), Mode(lab, True) as mode:
+        text, count = mode.tp(*words).ok().out.rsplit("\n", 2)[:2]
+        expect(text != "" and count == "1", f"mounted: {text!r} {count}")
+    with device_for_all(lab), Mode(lab, True) as mode:
+        made = mode.tp(*words)
+        expect(made.out.startswith(text) and made.out.endswith("\n0\n"), f"copied: {made}")
+        expect("are not shared: the volumes are copied" in made.err, made)
 
 
 def scenario_user(lab):

@@ -6,14 +6,14 @@ struct MountOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Mount the container's volumes by sshfs: true chooses a directory, PATH names it, and with :ro nothing can be written. \
-            sync needs no FUSE: small volumes are copied, and the copies follow; what is written to them stays here. \
-            auto is true where this workstation has sshfs and FUSE, else sync.
+            The container's volumes: true mounts them by sshfs in a directory of their own, PATH in this one, and with :ro nothing \
+            can be written. sync needs no FUSE: small volumes are copied, and the copies follow; what is written to them stays \
+            here. auto is true where this workstation can, else sync. false leaves them alone.
             """,
             valueName: "auto|true|false|sync|path[:ro]"
         )
     )
-    var mount: MountArgument = .none
+    var mount: MountArgument = .automatic
 
     init() {}
 }

@@ -144,7 +144,7 @@ actor WorkstationRuntime: WorkstationNetwork {
     }
 
     func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState {
-        await volumes.mount(attachment, wish)
+        await volumes.mount(attachment, wish, isIsolated: request.isolated)
     }
 
     func mounts() async -> [String: MountState] {

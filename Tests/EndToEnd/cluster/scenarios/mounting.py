@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 
-from scenario import alone, only_mode
+from scenario import alone, each_mode, only_mode
 from shell import expect, run, wait_until
 from volume_app import volume_app
 
@@ -61,6 +61,19 @@ def scenario_command(t):
     expect("a plain value" in result.out and "fuse.sshfs" in result.out, result)
     root = next(line[5:] for line in result.out.splitlines() if line.startswith("root "))
     wait_until("nothing mounted after the command", lambda: root not in mounted(), 20)
+
+
+@each_mode
+def scenario_unasked(t):
+    """Without `--mount` a command finds the volumes, mounted or copied as the workstation can; with `--mount=false` it does not."""
+    app, c = volume_app(t, plain="a plain value"), t.connect()
+    script = 'cat "$TELEPRESENCE_ROOT/etc/e2e/plain"; echo; echo "$TELEPRESENCE_ROOT"'
+    value, root = c.tp("intercept", app.name, "--", "sh", "-c", script).ok().out.split("\n")[:2]
+    expect(value == "a plain value" and root, (value, root))
+    t.until("nothing there after the command", lambda: not os.path.exists(root), 20)
+    script = 'echo "root: ${TELEPRESENCE_ROOT-none}"'
+    out = c.tp("intercept", app.name, "--mount=false", "--", "sh", "-c", script).ok().out
+    expect("root: none" in out, out)
 
 
 def scenario_pod_deleted(t):

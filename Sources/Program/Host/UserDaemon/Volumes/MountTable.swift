@@ -8,6 +8,8 @@ enum MountTable {
         var point: String
         var type: String
         var source: String
+        /// What is mounted below it is seen in mount namespaces that were made from this one.
+        var isShared = false
     }
 
     /// All mounts at present.
@@ -16,6 +18,14 @@ enum MountTable {
     /// Whether something is mounted at a path.
     static func contains(_ point: String) -> Bool { entries.contains { $0.point == point } }
 
+    /// Whether what is mounted at a path is seen in mount namespaces that were made from this one.
+    static func isShared(_ path: String, _ entries: [Entry] = entries) -> Bool {
+        // The latest of the deepest ones hides the others.
+        let above = entries.filter { $0.point == "/" || path == $0.point || path.hasPrefix($0.point + "/") }
+        let depth = above.map(\.point.count).max()
+        return above.last { $0.point.count == depth }?.isShared ?? false
+    }
+
     static func parse(_ text: String) -> [Entry] {
         text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
@@ -23,7 +33,8 @@ enum MountTable {
             return Entry(
                 point: plain(words[4]),
                 type: String(words[dash + 1]),
-                source: plain(words[dash + 2])
+                source: plain(words[dash + 2]),
+                isShared: words[..<dash].contains { $0.hasPrefix("shared:") }
             )
         }
     }

@@ -18,9 +18,13 @@ actor VolumeMounts {
     private static let tunnelPatience = Duration.seconds(8)
 
     private struct Mount {
-        let wish: MountWish
+        var wish: MountWish
         let point: String
-        let made: Bool
+        var made: Bool
+        /// Copies take its place where the kernel refuses it.
+        let isAutomatic: Bool
+        /// What the user should know of the manner.
+        var notice: String
         /// The container's paths.
         var paths: [String]
         var state = MountState()
@@ -65,23 +69,25 @@ actor VolumeMounts {
     var states: [String: MountState] { mounts.mapValues(\.state) }
 
     /// Mounts an attachment's volumes; returns once they are there, or it is clear that they are not, or after a while.
-    func mount(_ attachment: Attachment, _ wish: MountWish) async -> MountState {
+    ///
+    /// - Parameters:
+    ///   - attachment: whose.
+    ///   - wish: how, and where.
+    ///   - isIsolated: they are for programs in a mount namespace of their own.
+    /// - Returns: Where they are, or why they are not.
+    func mount(_ attachment: Attachment, _ wish: MountWish, isIsolated: Bool) async -> MountState {
         guard wish.manner != .none, !attachment.mounts.isEmpty else { return MountState() }
         guard attachment.mountError.isEmpty else { return MountState(error: attachment.mountError) }
-        let problem = Self.problem()
+        let place = wish.point.isEmpty ? Self.root(wish, beside: socket) : wish.point
+        let choice = MountChoice(
+            wish.manner,
+            problem: Self.problem(),
+            isHidden: isIsolated && !MountTable.isShared(place)
+        )
+        if let refusal = choice.refusal { return MountState(error: refusal) }
         var wish = wish
-        var notice = ""
-        switch wish.manner {
-        case .fuse: if let problem { return MountState(error: problem) }
-        case .auto:
-            wish.manner = problem == nil ? .fuse : .sync
-            // The remedy is taken already.
-            if let cause = problem?.split(separator: ";").first {
-                notice =
-                    "\(cause): the volumes are copied, as with --mount=sync; what is written to the copies stays here"
-            }
-        case .sync, .none: break
-        }
+        let isAutomatic = wish.manner == .auto
+        wish.manner = choice.manner
         let point: String
         let made: Bool
         do {
@@ -92,19 +98,27 @@ actor VolumeMounts {
         }
         let id = attachment.id
         if let mount = mounts[id] { return mount.state }
-        mounts[id] = Mount(wish: wish, point: point, made: made, paths: attachment.mounts)
+        mounts[id] = Mount(
+            wish: wish,
+            point: point,
+            made: made,
+            isAutomatic: isAutomatic,
+            notice: choice.notice,
+            paths: attachment.mounts
+        )
         let chosen = wish
         mounts[id]?.task = Task { await self.keep(id, point, chosen) }
-        if wish.isBeside { return MountState(point: point, notice: notice) }
+        if wish.isBeside { return MountState(point: point, notice: choice.notice) }
         let alarm = Task {
             try? await Task.sleep(for: Self.patience)
             self.wake(id)
         }
         defer { alarm.cancel() }
         await withCheckedContinuation { mounts[id]?.waiters.append($0) }
-        guard var state = mounts[id]?.state else { return MountState(error: "the attachment has ended") }
+        guard let mount = mounts[id] else { return MountState(error: "the attachment has ended") }
+        var state = mount.state
         if state.point.isEmpty, state.error.isEmpty { state.error = "the volumes are not there yet" }
-        state.notice = notice
+        state.notice = mount.notice
         return state
     }
 
@@ -172,15 +186,22 @@ actor VolumeMounts {
 
     /// Has the volumes mounted, again and again, for as long as the attachment wants them.
     private func keep(_ id: String, _ point: String, _ wish: MountWish) async {
+        var wish = wish
         var backoff = Backoff()
         while !Task.isCancelled, mounts[id] != nil {
             do {
                 let (lines, lifeline) = try startGuard(id, point, wish)
                 mounts[id]?.lifeline = lifeline
+                var isRefused = false
                 for await line in lines {
                     take(line, of: id)
                     if line.hasPrefix("ready") { backoff.reset() }
-                    wake(id)
+                    isRefused = wish.manner == .fuse && mounts[id]?.isAutomatic == true && MountChoice.isRefusal(line)
+                    if isRefused { copy(instead: line, id) } else { wake(id) }
+                }
+                if isRefused {
+                    wish.manner = .sync
+                    continue
                 }
             } catch {
                 mounts[id]?.state = MountState(error: "\(error)")
@@ -192,6 +213,18 @@ actor VolumeMounts {
             guard !Task.isCancelled, mounts[id] != nil else { return }
             try? await Task.sleep(for: backoff.next(Double.random(in: 0..<1)))
         }
+    }
+
+    /// From now on the volumes are copied, since the kernel does not let them be mounted.
+    private func copy(instead cause: String, _ id: String) {
+        guard let mount = mounts[id] else { return }
+        // The copier makes the directory.
+        if mount.made { rmdir(mount.point) }
+        mounts[id]?.made = false
+        mounts[id]?.lifeline = nil
+        mounts[id]?.wish.manner = .sync
+        mounts[id]?.state = MountState()
+        mounts[id]?.notice = MountChoice.notice("sshfs cannot mount (\(cause))")
     }
 
     /// What a guard says of its mount, or a copier of its copies: `ready`, perhaps with a complaint, or why it is not.
@@ -337,7 +370,7 @@ actor VolumeMounts {
             let name = attachment.spec.name.map {
                 $0.isASCII && ($0.isLetter || $0.isNumber || "-.".contains($0)) ? $0 : "_"
             }
-            let root = wish.root.isEmpty ? directory(beside: socket) : wish.root
+            let root = root(wish, beside: socket)
             parents = [root]
             point = "\(root)/\(SyncPlace.prefix)\(String(name))-\(attachment.id.prefix(6))"
         }
@@ -373,6 +406,11 @@ actor VolumeMounts {
             rmdir(entry.point)
         }
         SyncPlace.tidy(in: directory(beside: socket))
+    }
+
+    /// The directory in which one for volumes is made.
+    private static func root(_ wish: MountWish, beside socket: String) -> String {
+        wish.root.isEmpty ? directory(beside: socket) : wish.root
     }
 
     /// Where mounts and copies are made unless somebody wants them elsewhere.
