@@ -17,6 +17,8 @@ package actor UserDaemon {
     private var attachments: [String: Attachment] = [:]
     /// Who wants to know when an attachment ends, by its id.
     private var watchers: [String: [AsyncStream<String>.Continuation]] = [:]
+    /// Attachments that are to be ended as soon as there is a link again.
+    private var abandoned: Set<String> = []
     private var lastError = ""
     /// Increases with every connection, so that what a former one reports late is not taken for the present one's.
     private var generation = 0
@@ -63,6 +65,7 @@ package actor UserDaemon {
             self.session = session
             lastError = ""
             attachments = [:]
+            abandoned = []
             follow(session, generation: mine)
             logger.info("connected", metadata: ["context": "\(info.context)", "session": "\(info.sessionID)"])
             return info
@@ -178,6 +181,11 @@ package actor UserDaemon {
         await network.serve(Array(attachments.values) + [pending])
         do throws(DaemonFailure) {
             let attachment = try await session.attach(spec, progress: progress)
+            guard !Task.isCancelled else {
+                // It came too late to be withdrawn on its way; what a task does that is cancelled is cancelled, too.
+                Task { await self.abandon(attachment.id) }
+                throw DaemonFailure(.failed, "nobody waits for \(spec.name) any more")
+            }
             guard mine == generation else {
                 throw DaemonFailure(.unavailable, "the connection was ended while \(spec.name) was being made")
             }
@@ -241,6 +249,18 @@ package actor UserDaemon {
         drop(attachment.id, "was left from elsewhere")
         defer { logger.info("left", metadata: ["attachment": "\(attachment.id)"]) }
         try await session.detach(attachment.id)
+        await network.serve(Array(attachments.values))
+    }
+
+    /// Ends an attachment that nobody uses any more; while there is no link, as soon as there is one.
+    package func abandon(_ id: String) async {
+        drop(id, "was given up")
+        logger.info("given up", metadata: ["attachment": "\(id)"])
+        do throws(DaemonFailure) {
+            try await present().0.detach(id)
+        } catch {
+            if machine.info != nil, session == nil { abandoned.insert(id) }
+        }
         await network.serve(Array(attachments.values))
     }
 
@@ -345,6 +365,9 @@ package actor UserDaemon {
                 await network.use(session)
                 await network.update(session.facts.cluster)
                 logger.info("link restored", metadata: ["session": "\(session.facts.sessionID)"])
+                let left = abandoned
+                abandoned = []
+                for id in left { await abandon(id) }
                 return
             } catch {
                 lastError = error.message

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Foundation
 import Message
+import Synchronization
 
 /// `telepresence connect [-- CMD]`: joins the workstation to a cluster.
 package struct ConnectCommand: AsyncParsableCommand {
@@ -54,7 +55,18 @@ package struct ConnectCommand: AsyncParsableCommand {
             try paths.prepare()
             let client = try await DaemonClient.starting(paths: paths, name: label)
             if !isolated { try await RootDaemonLauncher(paths: paths).ensure(terminal) }
-            let info = try await client.connect(request(label: label)) { terminal.progress($0) }
+            let held = Interruption.hold()
+            let request = try request(label: label)
+            let answer = Mutex<ConnectionInfo?>(nil)
+            let info = try await Interruption().unless {
+                let info = try await client.connect(request) { terminal.progress($0) }
+                answer.withLock { $0 = info }
+                return info
+            } then: { [isolated] in
+                // A connection that was there before stays.
+                guard answer.withLock({ $0 })?.alreadyConnected != true else { return }
+                try? await client.quit(stopDaemons: isolated)
+            }
             terminal.clear()
             if command.isEmpty {
                 try report(info, terminal)
@@ -69,6 +81,7 @@ package struct ConnectCommand: AsyncParsableCommand {
                 if !info.alreadyConnected { try? await client.quit(stopDaemons: isolated) }
                 throw error
             }
+            Interruption.release(held)
             // What was there before the command stays; what was made for it goes with it.
             if !info.alreadyConnected { try? await client.quit(stopDaemons: isolated) }
             await client.close()

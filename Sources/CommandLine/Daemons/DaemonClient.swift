@@ -128,10 +128,12 @@ package struct DaemonClient: Sendable {
 
     /// Returns when an attachment has ended: why, as it follows on its name.
     ///
+    /// It ends when the task is cancelled, or this process is gone, before it is left.
+    ///
     /// - Throws: `CancellationError` where nobody wants to know any more.
     func end(of id: String) async throws -> String {
         do throws(CallStatus) {
-            let request = AttachmentEndRequest(attachmentID: id)
+            let request = AttachmentEndRequest(attachmentID: id, isOwner: true)
             return try await client.unary(UserDaemonCalls.awaitEnd, request, timeout: nil).reason
         } catch {
             // A daemon of an older version does not tell.

@@ -70,35 +70,12 @@ package struct ChildProgram {
     /// Starts the program, found on PATH.
     func spawn() throws -> pid_t {
         guard let name = arguments.first else { throw CommandError("no command is given after --", exitCode: 64) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The program starts with default signal dispositions, whatever ours are.
-        var defaults = sigset_t()
-        sigemptyset(&defaults)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT] { sigaddset(&defaults, number) }
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        // Nor with what the thread blocks that this happens to run on, or neither Ctrl-C nor we could end it.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        words.append(nil)
-        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") }
-        variables.append(nil)
-        defer { (words + variables).forEach { free($0) } }
-        var pid: pid_t = 0
-        let error = posix_spawnp(&pid, name, &actions, &attributes, &words, &variables)
-        guard error == 0 else {
-            throw CommandError(
-                "cannot run \(name): \(String(cString: strerror(error)))",
-                exitCode: error == ENOENT ? 127 : 126
-            )
+        var launch = ProgramLaunch(name, Array(arguments.dropFirst()), environment: environment)
+        launch.getsInherited = true
+        do throws(SystemError) {
+            return try launch.start()
+        } catch {
+            throw CommandError("cannot run \(name): \(error.reason)", exitCode: error.code == ENOENT ? 127 : 126)
         }
-        return pid
     }
 }

@@ -1,7 +1,9 @@
 import Glibc
-import Kernel
+package import Kernel
 
 /// Ctrl-C while something is being waited for: the wait ends, what was begun is undone, and the exit status is 130.
+///
+/// SIGTERM and SIGHUP do the same, with exit statuses of their own.
 package struct Interruption {
     private enum Outcome<Value: Sendable>: Sendable {
         case value(Value)
@@ -11,12 +13,28 @@ package struct Interruption {
 
     package init() {}
 
-    /// Runs `body`; on SIGINT or SIGTERM cancels it, runs `then` and throws.
+    /// Keeps signals from ending the process between one who listens to them and the next.
+    ///
+    /// A signal does what it does when it is delivered, which on a busy machine is later than all that its sender does next: whoever
+    /// stops to listen, because what Ctrl-C has ended is over, could be ended by that very Ctrl-C, with nothing undone.
+    ///
+    /// - Returns: To be released by ``release(_:)``, or never.
+    package static func hold() -> Signals { Signals(SIGINT, SIGTERM, SIGHUP) }
+
+    /// Signals end the process again, but for those that are on their way.
+    package static func release(_ held: Signals) {
+        Task {
+            try? await Task.sleep(for: .milliseconds(500))
+            held.end()
+        }
+    }
+
+    /// Runs `body`; on SIGINT, SIGTERM or SIGHUP cancels it, runs `then` and throws.
     package func unless<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value,
         then undo: @escaping @Sendable () async -> Void
     ) async throws -> Value {
-        let signals = Signals(SIGINT, SIGTERM)
+        let signals = Signals(SIGINT, SIGTERM, SIGHUP)
         defer { signals.end() }
         return try await withThrowingTaskGroup(of: Outcome<Value>.self) { group in
             group.addTask { .value(try await body()) }

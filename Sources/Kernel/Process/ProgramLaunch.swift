@@ -4,7 +4,7 @@ package import Glibc
 ///
 /// It begins with no signal blocked and with the default action for every signal, whatever the thread that starts it has: a
 /// worker thread blocks nearly all of them, and a program that inherits that can be ended by nothing but SIGKILL. It gets
-/// ``files`` and what is not close-on-exec.
+/// ``files`` and the standard streams, and of other descriptors at most those that we were started with.
 package struct ProgramLaunch {
     /// What stands behind a descriptor's number in the program.
     package enum File {
@@ -22,11 +22,13 @@ package struct ProgramLaunch {
     package var arguments: [String]
     /// Nil: ours.
     package var environment: [String: String]?
-    /// By the number in the program, made in the order of the numbers, so that one may be a copy of one before; the others
-    /// are inherited.
+    /// By the number in the program, made in the order of the numbers, so that one may be a copy of one before; of the standard
+    /// streams the others are ours.
     package var files: [CInt: File]
     /// It leads a session of its own, so that no terminal's Ctrl-C reaches it.
     package var startsSession = false
+    /// It gets the descriptors that this process was started with: a program that our user runs by way of us.
+    package var getsInherited = false
 
     package init(
         _ executable: String,
@@ -54,6 +56,15 @@ package struct ProgramLaunch {
             case .path(let path, let flags, let mode):
                 posix_spawn_file_actions_addopen(&actions, number, path, flags, mode)
             }
+        }
+        if getsInherited {
+            InheritedDescriptors.seal()
+        } else {
+            let last = max(files.keys.max() ?? 0, STDERR_FILENO)
+            for number in STDERR_FILENO...last where number > STDERR_FILENO && files[number] == nil {
+                posix_spawn_file_actions_addclose(&actions, number)
+            }
+            InheritedDescriptors.withhold(from: last + 1, &actions)
         }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <sched.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -157,6 +158,10 @@ int ck_landlock_add_path(int ruleset, int path, unsigned long long access) {
 int ck_landlock_restrict(int ruleset) { return (int)syscall(landlock_restrict_self, ruleset, 0); }
 
 int ck_memory_file(const char *name) { return memfd_create(name, 0); }
+
+int ck_spawn_close_from(void *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
 
 int ck_close_from(unsigned int first) { return (int)syscall(close_range_number, first, ~0U, 0); }
 #endif

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernel
 import Message
 import Synchronization
 
@@ -22,6 +23,7 @@ struct AttachmentRun {
         try environment.check()
         let root = try mount == .none ? "" : ClientConfiguration.load().mountsRoot
         let client = try await DaemonClient.connected(paths: StatePaths(), name: global.use)
+        let held = Interruption.hold()
         let attachment = try await Interruption().unless {
             // Where nobody uses the volumes at once, nobody waits for them.
             let isBeside = mount == .automatic && command.isEmpty && !environment.isWritten
@@ -42,7 +44,7 @@ struct AttachmentRun {
             let what = attachment.mountPoint.isEmpty ? "the volumes are not mounted" : "not all volumes are there"
             terminal.note("warning: \(what): \(attachment.mountError)")
         }
-        try await use(attachment, client, terminal)
+        try await use(attachment, client, terminal, held)
     }
 
     /// Says at the end of a wiretap what it has not got.
@@ -52,7 +54,12 @@ struct AttachmentRun {
         if now.dropped > 0, let tally = AttachmentOutput(now).tally { terminal.note("Copied \(tally)") }
     }
 
-    private func use(_ attachment: Attachment, _ client: DaemonClient, _ terminal: Terminal) async throws {
+    private func use(
+        _ attachment: Attachment,
+        _ client: DaemonClient,
+        _ terminal: Terminal,
+        _ held: Signals
+    ) async throws {
         let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
         do {
             let variables = AttachmentEnvironment.variables(
@@ -70,9 +77,16 @@ struct AttachmentRun {
             if global.format == .default { terminal.note(AttachmentOutput(attachment, toPod: toPod).text) }
             let info = try await client.status().connection
             let ended = Mutex<String?>(nil)
-            let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables) {
-                if let reason = try? await client.end(of: attachment.id) { ended.withLock { $0 = reason } }
+            // Not given up with the command: were the attachment not left below, however we end, it would end with this call.
+            let (reasons, feed) = AsyncStream.makeStream(of: String.self)
+            Task {
+                if let reason = try? await client.end(of: attachment.id) { feed.yield(reason) }
+                feed.finish()
             }
+            let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables) {
+                for await reason in reasons { return ended.withLock { $0 = reason } }
+            }
+            Interruption.release(held)
             if let reason = ended.withLock({ $0 }) {
                 throw Ended(kind: "\(attachment.spec.kind)", name: name, reason: reason, command: command[0])
             }

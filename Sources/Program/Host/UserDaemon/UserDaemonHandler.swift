@@ -58,7 +58,10 @@ struct UserDaemonHandler: Sendable {
             }
         }
         router.unary(UserDaemonCalls.awaitEnd) { [daemon] request, _ in
-            AttachmentEnd(reason: await daemon.end(of: request.attachmentID))
+            let reason = await daemon.end(of: request.attachmentID)
+            // Its handler is gone, or whoever has started that; the task itself is over.
+            if Task.isCancelled, request.isOwner { Task { await daemon.abandon(request.attachmentID) } }
+            return AttachmentEnd(reason: reason)
         }
         router.unary(UserDaemonCalls.revoke) { [daemon] order, _ in
             do throws(DaemonFailure) {

@@ -48,4 +48,8 @@ int ck_landlock_restrict(int ruleset);
 // memfd_create(2), close_range(2): declared only under _GNU_SOURCE.
 int ck_memory_file(const char *name);
 int ck_close_from(unsigned int first);
+
+// posix_spawn_file_actions_addclosefrom_np(3): declared only under _DEFAULT_SOURCE.
+// `actions` is a posix_spawn_file_actions_t *, which is Glibc's in Swift.
+int ck_spawn_close_from(void *actions, int first);
 #endif

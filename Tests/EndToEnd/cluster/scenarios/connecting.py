@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 
 from scenario import each_mode, only_mode
@@ -71,6 +73,21 @@ def scenario_namespace_of_context(t):
     expect(c.status()["connection"]["namespace"] == t.namespace, c.status()["connection"])
 
 
+@each_mode
+def scenario_descriptors(t):
+    """A program gets the descriptors that its caller passes on, and none of ours."""
+    c = t.connect()
+    own, other = os.pipe()
+    script = f"import os; print(sorted(os.listdir('/proc/self/fd'))); os.write({other}, b'passed on')"
+    child = c.start("exec", "--", "python3", "-c", script, stdin=-3, stdout=-1, pass_fds=[other], text=True)
+    os.close(other)
+    out, _ = child.communicate(timeout=30)
+    with os.fdopen(own) as file:
+        expect(file.read() == "passed on", "what the caller passes on")
+    # One more is the directory that is being listed.
+    expect(len(eval(out)) == 5, f"descriptors: {out}")
+
+
 def scenario_invalid_kubeconfig(t):
     """A kubeconfig that is missing, empty or broken: an error that names the file, and nothing is left."""
     c = t.connection(mode="isolated")
@@ -82,6 +99,25 @@ def scenario_invalid_kubeconfig(t):
                 file.write(text)
         c.tp(*c.connect_words("--kubeconfig", path)).failed(path)
     expect(not c.status().get("connection"), "no connection")
+
+
+@each_mode
+def scenario_interrupted(t):
+    """Ctrl-C while the API server does not answer: the command ends at once, nothing stays, and the next connect works."""
+    c = t.connection()
+    c.take_network()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        words = c.connect_words("--server", f"https://127.0.0.1:{server.getsockname()[1]}")
+        child = c.start(*words, stdout=-3, stderr=-1, stdin=-3, text=True)
+        t.later(lambda: child.poll() is None and child.kill())
+        server.settimeout(30)
+        connection, _ = server.accept()
+        with connection:
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=20)
+            expect(child.returncode == 130 and "interrupted" in err, f"{child.returncode} {err}")
+    expect(not c.status().get("connection"), "no connection")
+    c.connect().ok()
 
 
 def scenario_missing_context(t):

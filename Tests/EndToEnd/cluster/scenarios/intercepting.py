@@ -557,7 +557,44 @@ def scenario_ctrl_c(t):
     # As a terminal does it: to all processes of the group.
     os.killpg(child.pid, signal.SIGINT)
     t.until("the end of the command", lambda: child.poll() is not None, 20)
+    expect(child.returncode == 130, f"the command's status: {child.returncode}")
+    expect(c.attachments() == [], "no intercept")
+
+
+def scenario_killed(t):
+    """`kill -9` of `intercept -- CMD` ends the intercept: nobody is left to whom requests could go."""
+    app, c = t.app(), t.connect()
+    began = os.path.join(t.directory, "began")
+    words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 60"]
+    child = c.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
+    t.later(lambda: os.killpg(child.pid, signal.SIGKILL))
+    t.until("the command's start", lambda: os.path.exists(began), 60)
+    expect(c.attachments()[0]["state"] == "ACTIVE", c.attachments())
+    child.kill()
+    child.wait(20)
     t.until("no intercept", lambda: c.attachments() == [], 20)
+    app.answered_by("app", 10)
+
+
+def scenario_ctrl_c_waiting(t):
+    """Ctrl-C while an intercept waits for a new pod: the command ends, there is no intercept, and the app goes on."""
+    app, c = t.app(), t.connect()
+    child = c.start("intercept", app.name, "--port", "8080", stdout=-3, stderr=-1, stdin=-3, text=True)
+    t.later(lambda: child.poll() is None and child.kill())
+    said = ""
+    for line in child.stderr:
+        said += line
+        if "successor" in line:
+            break
+    child.send_signal(signal.SIGINT)
+    said += child.stderr.read()
+    expect(child.wait(20) == 130 and "interrupted" in said, f"{child.returncode} {said}")
+    expect(c.attachments() == [], "no intercept")
+    app.answered_by("app", 10)
+    # Half a replacement serves nobody: it is carried to its end.
+    t.until("one pod", lambda: len(app.pods()) == 1 and len(app.ready_pods()) == 1, 60)
+    expect(c.attachments() == [], "no intercept")
+    app.answered_by("app", 10)
 
 
 def scenario_past_the_manager(t):
