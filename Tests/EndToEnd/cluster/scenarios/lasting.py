@@ -41,6 +41,30 @@ def scenario_manager_killed(t):
     expect(answer["by"] in ("app", "workstation"), answer)
 
 
+@alone
+def scenario_command_killed_meanwhile(t):
+    """`kill -9` of `intercept -- CMD` while the manager is away: the intercept is gone when it is back."""
+    app, c = t.app(), t.connect()
+    began = os.path.join(t.directory, "began")
+    words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 90"]
+    child = c.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
+    t.later(lambda: os.killpg(child.pid, signal.SIGKILL))
+    t.until("the command's start", lambda: os.path.exists(began), 60)
+    words = ["-n", t.cluster.manager_namespace]
+    t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=0").ok()
+    t.later(t.cluster.await_manager)
+    t.later(lambda: t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=1").ok())
+    t.until("the link's loss", lambda: c.status()["user_daemon"]["status"] != "connected", 60)
+    child.kill()
+    child.wait(20)
+    t.until("no intercept here", lambda: c.attachments() == [], 20)
+    t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=1").ok()
+    t.cluster.await_manager()
+    t.until("the link", lambda: c.status()["user_daemon"]["status"] == "connected", 60)
+    app.answered_by("app", 20)
+    expect(c.attachments() == [], "no intercept")
+
+
 def scenario_agent_pod_deleted(t):
     """The intercepted pod is deleted: its successor is intercepted."""
     app, c, h = t.app(), t.connect(), t.handler()
