@@ -148,6 +148,9 @@ def scenario_namespaced(lab):
 def scenario_no_injector(lab):
     """Without injector nobody is warned of one that is missing; who needs it is told, and ephemeral agents need none."""
     installed(lab)
+    with Mode(lab, False) as mode:
+        mode.tp("uninstall", "--all-agents", seconds=120).ok()
+    wait_until("no agent", lambda: not agents(lab), 60)
     before = {pod["metadata"]["name"] for pod in objects(lab, "pods")}
     lab.tp("upgrade", "--set", "agentInjector.enabled=false", seconds=120).ok()
     with Mode(lab, False) as mode:
