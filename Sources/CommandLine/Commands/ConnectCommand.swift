@@ -9,10 +9,10 @@ package struct ConnectCommand: AsyncParsableCommand {
         commandName: "connect",
         abstract: "Join this workstation to a cluster.",
         discussion: """
-            Starts the daemons if need be, opens a session with the traffic manager and routes the cluster's addresses
+            Starts the daemons if need be, opens a session with the traffic manager and routes the cluster's addresses \
             and names to it. With -- CMD, runs the command and disconnects when it ends.
 
-            With --isolated no privilege is needed and nothing changes on the workstation: only programs run by
+            With --isolated no privilege is needed and nothing changes on the workstation: only programs run by \
             `-- CMD` or `telepresence exec` see the cluster.
             """
     )

@@ -7,12 +7,12 @@ package struct InterceptCommand: AsyncParsableCommand {
         commandName: "intercept",
         abstract: "Answer a workload's requests on this workstation.",
         discussion: """
-            NAME is the workload's name, or a name of your own together with --workload. With -- CMD, the command runs
-            with the container's environment; the intercept ends with it, and its exit status is returned. When the
-            intercept is ended from elsewhere, the command is told to end (SIGTERM, 10 seconds later SIGKILL), and the
-            exit status is 1.
+            NAME is the workload's name, or a name of your own together with --workload. With -- CMD, the command runs \
+            with the container's environment and finds its volumes below $TELEPRESENCE_ROOT; the intercept ends with it, and \
+            its exit status is returned. When the intercept is ended from elsewhere, the command is told to end (SIGTERM, 10 \
+            seconds later SIGKILL), and the exit status is 1.
 
-            With --http-header or --http-path-… only the requests that have what is asked for come here, one by one, also on
+            With --http-header or --http-path-… only the requests that have what is asked for come here, one by one, also on \
             connections that are open already; all others go to the app. So several people can intercept one port.
 
             telepresence intercept web --port 8080 --http-header x-user=ann

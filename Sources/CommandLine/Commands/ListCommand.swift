@@ -9,7 +9,7 @@ package struct ListCommand: AsyncParsableCommand {
         commandName: "list",
         abstract: "List workloads and their attachments.",
         discussion: """
-            With --watch the list is kept up to date until Ctrl-C. With --format json-stream every change is an object on a
+            With --watch the list is kept up to date until Ctrl-C. With --format json-stream every change is an object on a \
             line of its own: {"change": "added", "modified" or "removed", "workload": {…}}.
             """
     )

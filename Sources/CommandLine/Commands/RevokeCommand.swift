@@ -7,7 +7,7 @@ package struct RevokeCommand: AsyncParsableCommand {
         commandName: "revoke",
         abstract: "End somebody's attachment (for administrators).",
         discussion: """
-            Whoever may update the ConfigMap traffic-manager in the traffic manager's namespace may do this. Its owner is
+            Whoever may update the ConfigMap traffic-manager in the traffic manager's namespace may do this. Its owner is \
             told.
 
             telepresence revoke ann@laptop:web

@@ -7,7 +7,7 @@ package struct IngestCommand: AsyncParsableCommand {
         commandName: "ingest",
         abstract: "Use a container's environment here, and leave its traffic alone.",
         discussion: """
-            Any number of people can ingest a workload at once, also while others intercept it. With -- CMD, the command
+            Any number of people can ingest a workload at once, also while others intercept it. With -- CMD, the command \
             runs with the container's environment; the ingest ends with it, and its exit status is returned.
 
             telepresence ingest web -c app -- ./my-web

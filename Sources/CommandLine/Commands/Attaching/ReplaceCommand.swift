@@ -7,7 +7,7 @@ package struct ReplaceCommand: AsyncParsableCommand {
         commandName: "replace",
         abstract: "Do a container's work here; it does not run meanwhile.",
         discussion: """
-            The workload's pods are replaced by pods without the container, so that it takes nothing from queues either;
+            The workload's pods are replaced by pods without the container, so that it takes nothing from queues either; \
             its ports come to this workstation. When the replacement ends, however it does, the container comes back.
 
             telepresence replace worker --container app -p 9000:8080 -- ./my-worker

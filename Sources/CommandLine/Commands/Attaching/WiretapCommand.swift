@@ -7,9 +7,9 @@ package struct WiretapCommand: AsyncParsableCommand {
         commandName: "wiretap",
         abstract: "Get a copy of a workload's traffic.",
         discussion: """
-            Every connection that is made from now on is copied to the local port: what callers say, not what they are
-            answered. They go on talking to the app, or to whoever intercepts it, and notice nothing; what is answered
-            here is thrown away. Any number of people can listen to the same port. Where this workstation does not keep
+            Every connection that is made from now on is copied to the local port: what callers say, not what they are \
+            answered. They go on talking to the app, or to whoever intercepts it, and notice nothing; what is answered \
+            here is thrown away. Any number of people can listen to the same port. Where this workstation does not keep \
             up, copies are cut short; `list` and `status` tell how many.
 
             telepresence wiretap web --port 8080 -- ./print-requests

@@ -8,7 +8,7 @@ package struct ConfigViewCommand: AsyncParsableCommand {
         commandName: "view",
         abstract: "Show the configuration that applies, and where each value comes from.",
         discussion: """
-            Values come from environment variables, config.yml, the kubeconfig, and the traffic manager; what is given with
+            Values come from environment variables, config.yml, the kubeconfig, and the traffic manager; what is given with \
             an option counts more. Of config.yml intercept.mountsRoot is read.
             """
     )

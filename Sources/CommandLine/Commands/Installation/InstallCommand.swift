@@ -8,10 +8,10 @@ package struct InstallCommand: AsyncParsableCommand {
         commandName: "install",
         abstract: "Install the traffic manager in a cluster.",
         discussion: """
-            Applies the manifests of k8s/base, changed as the values say, and waits until the manager is ready; if it cannot
+            Applies the manifests of k8s/base, changed as the values say, and waits until the manager is ready; if it cannot \
             become ready, says why at once. k8s/values.yaml explains the values; `telepresence lint --show-values` prints them.
 
-            Exit status: 0 done; 1 refused; 2 applied, but the manager does not become ready; 64 wrong values or flags;
+            Exit status: 0 done; 1 refused; 2 applied, but the manager does not become ready; 64 wrong values or flags; \
             69 the cluster cannot be reached; 77 a right is missing.
             """
     )

@@ -7,12 +7,12 @@ package struct UninstallCommand: AsyncParsableCommand {
         commandName: "uninstall",
         abstract: "Remove the traffic manager and its agents from a cluster, or the agents of workloads.",
         discussion: """
-            With WORKLOAD… or --all-agents only agents are removed, through the present connection, in its namespace or that
-            of --namespace: pods are replaced by pods without an agent, each only when its successor serves, where the
+            With WORKLOAD… or --all-agents only agents are removed, through the present connection, in its namespace or that \
+            of --namespace: pods are replaced by pods without an agent, each only when its successor serves, where the \
             workload's strategy allows it. Exit status 1 when one stays. Without them the traffic manager goes:
 
-            Says what it will do and does it: the webhook goes first, then pods with an agent are replaced, as their
-            disruption budgets allow, then everything that the installation made, and the namespace if it made that
+            Says what it will do and does it: the webhook goes first, then pods with an agent are replaced, as their \
+            disruption budgets allow, then everything that the installation made, and the namespace if it made that \
             and nothing else is in it.
 
             Exit status: as for `telepresence install`; 2 when something is still going at the end.

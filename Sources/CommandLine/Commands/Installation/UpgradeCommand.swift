@@ -7,7 +7,7 @@ package struct UpgradeCommand: AsyncParsableCommand {
         commandName: "upgrade",
         abstract: "Upgrade the traffic manager in a cluster, or change its values.",
         discussion: """
-            The values that were given before stay; those given now are put over them. What is no longer part of the
+            The values that were given before stay; those given now are put over them. What is no longer part of the \
             installation is removed. Takes over a traffic manager that was applied with kubectl.
 
             Exit status: as for `telepresence install`.
