@@ -11,5 +11,6 @@ struct BenchJudge: AccessJudge {
     }
 
     func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+    func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
     func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {}
 }

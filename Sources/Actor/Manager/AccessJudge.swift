@@ -13,6 +13,13 @@ package protocol AccessJudge: Sendable {
     /// - Throws: `forbidden` if not; `unavailable` when the cluster does not answer.
     func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure)
 
+    /// Whether it may see the workloads of the namespace and who has attached to them: the right to attach, or to list pods there.
+    ///
+    /// This is asked every second by who watches: only a refusal leaves a line.
+    ///
+    /// - Throws: `forbidden` if not; `unavailable` when the cluster does not answer.
+    func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure)
+
     /// Whether it may act on what is others': the right to update ConfigMap `traffic-manager` in the manager's namespace.
     ///
     /// - Throws: `forbidden` if not; `unavailable` when the cluster does not answer.

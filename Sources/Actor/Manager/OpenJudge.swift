@@ -4,5 +4,6 @@ package struct OpenJudge: AccessJudge {
 
     package func identify(_ evidence: Evidence) async throws(ManagerFailure) -> Principal { .unproven }
     package func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+    package func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
     package func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {}
 }

@@ -22,8 +22,11 @@ package struct SessionRegistry: Sendable {
         package fileprivate(set) var awaySince: ContinuousClock.Instant?
         /// When somebody last used the workstation: a command, or a new connection into the cluster.
         package fileprivate(set) var lastActive: ContinuousClock.Instant
-        /// What has ended while it was away, to be told when it is back.
-        fileprivate var missed: [String: AttachmentChange] = [:]
+        /// The latest of its attachments that others have ended, oldest first: it may not have heard of it, since a link that is
+        /// lost looks alive for a while.
+        fileprivate var ended: Deque<AttachmentChange> = []
+        /// Those of them of which it cannot have heard.
+        fileprivate var untold: Set<String> = []
 
         /// It has a link.
         package var isLinked: Bool { awaySince == nil }
@@ -42,8 +45,10 @@ package struct SessionRegistry: Sendable {
         package let resumed: Bool
         /// It had a link still, which is of no more use.
         package let displaced: Bool
-        /// What has ended while it was away, by attachment.
-        package let missed: [String: AttachmentChange]
+        /// What others have ended, by attachment; it may have heard of it.
+        package let ended: [String: AttachmentChange]
+        /// Those of them that ended while it was away.
+        package let untold: Set<String>
     }
 
     /// How long sessions last without a link, and without use.
@@ -106,12 +111,14 @@ package struct SessionRegistry: Sendable {
     ) throws(ManagerFailure) -> OnHello {
         switch hello.kind {
         case .client:
-            guard let client = hello.client, !client.user.isEmpty, !client.host.isEmpty else {
-                throw ManagerFailure(.invalid, "a client must say user and host")
+            // It is proven as what its kind says: of the other one it must not say a word.
+            guard let client = hello.client, hello.agent == nil, !client.user.isEmpty, !client.host.isEmpty else {
+                throw ManagerFailure(.invalid, "a client must say user and host, and nothing of an agent")
             }
         case .agent:
-            guard let agent = hello.agent, !agent.workloadName.isEmpty, !agent.namespace.isEmpty else {
-                throw ManagerFailure(.invalid, "an agent must say workload and namespace")
+            guard let agent = hello.agent, hello.client == nil, !agent.workloadName.isEmpty, !agent.namespace.isEmpty
+            else {
+                throw ManagerFailure(.invalid, "an agent must say workload and namespace, and nothing of a client")
             }
         case .unknown:
             throw ManagerFailure(.invalid, "unknown kind of participant")
@@ -120,14 +127,15 @@ package struct SessionRegistry: Sendable {
             Self.same(known.secret, hello.secret), known.principal.isSame(as: principal)
         {
             let displaced = known.isLinked
-            let missed = known.missed
+            let untold = known.untold
+            known.untold = []
             known.hello = hello
             known.principal = principal
             known.generation += 1
             known.awaySince = nil
-            known.missed = [:]
             sessions[known.id] = known
-            return OnHello(session: known, resumed: true, displaced: displaced, missed: missed)
+            let ended = Dictionary(known.ended.map { ($0.attachment.id, $0) }) { $1 }
+            return OnHello(session: known, resumed: true, displaced: displaced, ended: ended, untold: untold)
         }
         guard sessions[newID] == nil else { throw ManagerFailure(.failed, "session id in use") }
         let session = Session(
@@ -140,7 +148,7 @@ package struct SessionRegistry: Sendable {
         )
         sessions[newID] = session
         if hello.kind == .client { clients.insert(newID) }
-        return OnHello(session: session, resumed: false, displaced: false, missed: [:])
+        return OnHello(session: session, resumed: false, displaced: false, ended: [:], untold: [])
     }
 
     /// A link has ended.
@@ -219,10 +227,28 @@ package struct SessionRegistry: Sendable {
         return holder.lastActive.advanced(by: terms.inactivity) <= now ? .inactive : .blocks
     }
 
-    /// An attachment of a session that is away has ended; it is told when it is back.
-    package mutating func missed(_ id: String, _ change: AttachmentChange) {
-        guard sessions[id]?.isLinked == false else { return }
-        sessions[id]?.missed[change.attachment.id] = change
+    /// How many are remembered of what others have ended.
+    private static let memory = 64
+
+    /// An attachment of a session has ended; if the session comes back with it, it is told.
+    package mutating func ended(_ id: String, _ change: AttachmentChange) {
+        guard clients.contains(id), let count = sessions[id]?.ended.count else { return }
+        if count >= Self.memory, let oldest = sessions[id]?.ended.removeFirst() {
+            sessions[id]?.untold.remove(oldest.attachment.id)
+        }
+        var change = change
+        change.attachment.environment = [:]
+        sessions[id]?.ended.append(change)
+        if sessions[id]?.isLinked == false { sessions[id]?.untold.insert(change.attachment.id) }
+    }
+
+    // MARK: who it is
+
+    /// A session has proven anew who it is: what it may do goes by that from now on.
+    package mutating func renewed(_ id: String, generation: Int, as principal: Principal) {
+        guard let session = sessions[id], session.generation == generation, session.principal.isSame(as: principal)
+        else { return }
+        sessions[id]?.principal = principal
     }
 
     /// Takes the same time wherever the difference is.

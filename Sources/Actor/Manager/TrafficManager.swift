@@ -123,7 +123,7 @@ package actor TrafficManager {
             metadata: ["id": "\(session.id)", "owner": "\(session.owner)", "resumed": "\(entry.resumed)"]
         )
         send(.welcome(welcome), to: session.id)
-        if var agent = hello.agent {
+        if hello.kind == .agent, var agent = hello.agent {
             // The certificate of one that has not proven its pod names none: no workstation would believe it.
             if case .unproven = principal { agent.linkPort = 0 }
             deliver(machine.agentJoined(session.id, agent))
@@ -141,10 +141,12 @@ package actor TrafficManager {
         for attachment in machine.announced(to: id) {
             send(.attachmentChange(AttachmentChange(attachment: attachment)), to: id)
         }
-        for change in entry.missed.values { send(.attachmentChange(change), to: id) }
         let held = machine.held(by: id)
+        for ended in entry.untold.union(former.map(\.id)) {
+            if let change = entry.ended[ended] { send(.attachmentChange(change), to: id) }
+        }
         for attachment in former
-        where machine[attachment.id]?.sessionID != id && entry.missed[attachment.id] == nil {
+        where machine[attachment.id]?.sessionID != id && entry.ended[attachment.id] == nil {
             let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
             // Restored already, under another id, on a link that broke before the workstation knew.
             if let successor = held.first(where: { $0.spec.name == name && $0.spec.namespace == namespace }) {
@@ -182,6 +184,11 @@ package actor TrafficManager {
             logger.info("departed", metadata: ["id": "\(session.id)", "reason": "\(depart.reason)"])
             forget(session.id, reason: "the workstation has left")
         }
+    }
+
+    /// A session has proven anew who it is.
+    package func renewed(_ session: JoinedSession, as principal: Principal) {
+        registry.renewed(session.id, generation: session.generation, as: principal)
     }
 
     /// Whether a session has been taken up on another link than this.
@@ -308,6 +315,7 @@ package actor TrafficManager {
             throw ManagerFailure(.unauthenticated, "no such session")
         }
         let namespace = request.namespace.isEmpty ? client.namespace : request.namespace
+        try await judge.mayList(session.principal, namespace: namespace)
         let facts = try await cluster.workloads(namespace: namespace)
         return facts.sorted { $0.key.name < $1.key.name }.map { facts in
             let own = machine.attachments(of: facts.key)
@@ -357,7 +365,7 @@ package actor TrafficManager {
         }
         for notice in notices {
             send(.attachmentChange(notice.change), to: notice.session)
-            if notice.change.removed { registry.missed(notice.session, notice.change) }
+            if notice.change.removed { registry.ended(notice.session, notice.change) }
         }
         for id in changes.attachments { wake(id) }
         for workload in machine.takeChangedAgents() { desk.running[workload]?.wake.yield() }

@@ -13,6 +13,7 @@ import Testing
             guard namespace != "closed" else { throw ManagerFailure(.forbidden, "\(principal) may not attach") }
         }
 
+        func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
         func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {
             guard principal == .user(name: "root", groups: []) else {
                 throw ManagerFailure(.forbidden, "\(principal) may not administer")
@@ -240,6 +241,24 @@ import Testing
         await root.say(.revokeRequest(RevokeRequest(requestID: "x", session: "ann@box", name: "web")))
         #expect(try await root.result("x").code == 0)
         let back = try await client(manager, resume: ann, bringing: await held(by: ann))
+        try await back.until { $0.removed == ["web"] }
+        #expect(await back.reasons == ["revoked by root@box"])
+        #expect(await manager.attachmentCount == 0)
+    }
+
+    @Test("What is revoked before its owner's lost link is found to be lost is not held again either")
+    func revokedUnnoticed() async throws {
+        await cluster.add("web", pods: ["p1"], hasAgent: true)
+        let manager = manager()
+        _ = try await agent(manager)
+        let ann = try await client(manager)
+        _ = try await attach(ann)
+        try await ann.until { !$0.attachments.isEmpty }
+        let former = await held(by: ann)
+        let root = try await client(manager, "root")
+        await root.say(.revokeRequest(RevokeRequest(requestID: "x", session: "ann@box", name: "web")))
+        #expect(try await root.result("x").code == 0)
+        let back = try await client(manager, resume: ann, bringing: former)
         try await back.until { $0.removed == ["web"] }
         #expect(await back.reasons == ["revoked by root@box"])
         #expect(await manager.attachmentCount == 0)

@@ -17,7 +17,10 @@ import Testing
         hello.kind = kind
         hello.sessionID = id
         hello.secret = secret
-        if kind == .agent { hello.agent = AgentHello(workloadName: "w", namespace: "d") }
+        if kind == .agent {
+            hello.client = nil
+            hello.agent = AgentHello(workloadName: "w", namespace: "d")
+        }
         return hello
     }
 
@@ -168,23 +171,54 @@ import Testing
         #expect(registry.standing(of: "new", towards: "new", now: late) == .blocks)
     }
 
-    @Test("What has ended while a session was away is told when it is back, once")
-    func missed() throws {
+    @Test("What others have ended is told to a session that comes back, also when its link still looked alive")
+    func ended() throws {
         var registry = SessionRegistry(terms)
         _ = try registry.hello(client, as: ann, newID: "a", newSecret: [1], now: now)
-        let change = AttachmentChange(attachment: Message.Attachment(id: "x", message: "revoked"), removed: true)
-        registry.missed("a", change)
-        let lost6 = registry.linkLost("a", generation: 1, now: now)
-        #expect(lost6)
-        #expect(try registry.hello(resume("a", [1]), as: ann, newID: "b", newSecret: [2], now: now).missed == [:])
-        let lost7 = registry.linkLost("a", generation: 2, now: now)
-        #expect(lost7)
-        registry.missed("a", change)
-        #expect(
-            try registry.hello(resume("a", [1]), as: ann, newID: "b", newSecret: [2], now: now).missed == ["x": change]
-        )
-        let lost8 = registry.linkLost("a", generation: 3, now: now)
-        #expect(lost8)
-        #expect(try registry.hello(resume("a", [1]), as: ann, newID: "b", newSecret: [2], now: now).missed == [:])
+        func change(_ id: String) -> AttachmentChange {
+            AttachmentChange(attachment: Message.Attachment(id: id, environment: ["A": "1"]), removed: true)
+        }
+        registry.ended("a", change("00"))
+        registry.ended("a", change("0"))
+        registry.ended("nobody", change("0"))
+        let lost = registry.linkLost("a", generation: 1, now: now)
+        #expect(lost)
+        for number in 1...63 { registry.ended("a", change("\(number)")) }
+        let back = try registry.hello(resume("a", [1]), as: ann, newID: "b", newSecret: [2], now: now)
+        #expect(back.resumed && back.ended.count == 64 && back.ended["00"] == nil)
+        #expect(back.untold.count == 63 && !back.untold.contains("0"))
+        #expect(back.ended["63"]?.attachment.environment == [:])
+        // It may not have heard of it this time either.
+        let again = try registry.hello(resume("a", [1]), as: ann, newID: "b", newSecret: [2], now: now)
+        #expect(again.ended == back.ended && again.untold == [])
+    }
+
+    @Test("Nobody is a workstation and an agent at once: what is proven is one of them")
+    func two() throws {
+        var registry = SessionRegistry(terms)
+        for kind in [ParticipantKind.client, .agent] {
+            let hello = Hello(
+                kind: kind,
+                client: ClientHello(user: "ann", host: "laptop"),
+                agent: AgentHello(workloadKind: "Deployment", workloadName: "web", namespace: "prod", podName: "p")
+            )
+            #expect(throws: ManagerFailure.self) {
+                try registry.hello(hello, as: ann, newID: "a", newSecret: [1], now: now)
+            }
+        }
+        #expect(registry.count == 0)
+    }
+
+    @Test("A session goes by what it has proven last, and only by what is its own")
+    func renewed() throws {
+        var registry = SessionRegistry(terms)
+        _ = try registry.hello(client, as: ann, newID: "a", newSecret: [1], now: now)
+        let fewer = Principal.user(name: "ann", groups: ["others"])
+        registry.renewed("a", generation: 2, as: fewer)
+        #expect(registry["a"]?.principal == ann)
+        registry.renewed("a", generation: 1, as: .user(name: "bob", groups: []))
+        #expect(registry["a"]?.principal == ann)
+        registry.renewed("a", generation: 1, as: fewer)
+        #expect(registry["a"]?.principal == fewer)
     }
 }

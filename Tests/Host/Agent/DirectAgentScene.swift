@@ -20,6 +20,7 @@ final class DirectAgentScene: Sendable {
             return .agent(namespace: namespace, pod: pod, podUID: "u1", serviceAccount: "default")
         }
         func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+        func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
         func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {}
     }
 

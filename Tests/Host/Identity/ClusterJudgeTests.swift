@@ -140,6 +140,22 @@ import Testing
         #expect(log.all.map { $0["action"] } == Array(repeating: "attach", count: 5) + ["administer", "administer"])
     }
 
+    @Test("Who may attach or list pods may see a namespace's workloads; only a refusal is written down")
+    func listing() async throws {
+        let user = Principal.user(name: "ann", groups: ["dev"])
+        await #expect(throws: ManagerFailure.self) { try await judge().mayList(user, namespace: "shop") }
+        #expect(log.all.map { $0["action"] } == ["list"])
+        #expect(log.all.first?["reason"]?.hasPrefix("user \"ann\" cannot list pods in namespace \"shop\"") == true)
+        reviews.allow([Self.attach])
+        try await judge().mayList(user, namespace: "shop")
+        await #expect(throws: ManagerFailure.self) { try await judge().mayList(user, namespace: "other") }
+        reviews.allow(["ann list pods other"])
+        try await judge().mayList(user, namespace: "other")
+        await #expect(throws: ManagerFailure.self) { try await judge().mayList(.unproven, namespace: "shop") }
+        try await judge(.permissive).mayList(.unproven, namespace: "shop")
+        #expect(log.all.map { $0["decision"] } == ["refused", "refused", "refused", "tolerated"])
+    }
+
     @Test("What else the cluster knows of a user goes into the question for a right, as scopes may narrow it")
     func extraFields() async throws {
         let scoped = APIUser(name: "ann", uid: "7", groups: ["dev"], extra: ["scopes.example.org": ["read"]])

@@ -41,9 +41,20 @@ import Tunnel
         let request = ListWorkloadsRequest(sessionID: await workstation.welcome.sessionID)
         let list = try await client.unary(ManagerCalls.listWorkloads, request)
         #expect(list.workloads.map(\.name) == ["web"])
-        await #expect(throws: CallStatus(.unauthenticated, "no such session")) {
-            _ = try await client.unary(ManagerCalls.listWorkloads, ListWorkloadsRequest(sessionID: "x"))
+        // Of a session the id is no secret.
+        let stranger = CallClient(link: try await scene.dial(Link.forward))
+        let other = try await TestWorkstation(scene)
+        for (client, id) in [
+            (client, "x"), (stranger, request.sessionID), (CallClient(link: other.link), request.sessionID),
+        ] {
+            await #expect(throws: CallStatus(.unauthenticated, "no such session on this link")) {
+                _ = try await client.unary(ManagerCalls.listWorkloads, ListWorkloadsRequest(sessionID: id))
+            }
+            await #expect(throws: CallStatus(.unauthenticated, "no such session on this link")) {
+                _ = try await client.unary(ManagerCalls.removeAgents, RemoveAgentsRequest(sessionID: id, all: true))
+            }
         }
+        await other.cut()
         await workstation.cut()
         await scene.close()
     }

@@ -17,6 +17,7 @@ import Tunnel
     private struct StrictJudge: AccessJudge {
         func identify(_ evidence: Evidence) async throws(ManagerFailure) -> Principal { .unproven }
         func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+        func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
         func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {
             throw ManagerFailure(.forbidden, "ann may not update ConfigMap traffic-manager")
         }
@@ -29,6 +30,7 @@ import Tunnel
             return .agent(namespace: namespace, pod: pod, podUID: "u1", serviceAccount: "default")
         }
         func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
+        func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {}
         func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {}
     }
 

@@ -58,13 +58,23 @@ package final class ClusterJudge: AccessJudge {
     }
 
     package func mayAttach(_ principal: Principal, namespace: String) async throws(ManagerFailure) {
-        let question = APIAccessQuestion(
-            verb: "create",
-            resource: .pods,
-            subresource: "portforward",
-            namespace: namespace
-        )
-        try await judge("attach", principal, question)
+        try await judge("attach", principal, .portForward(in: namespace))
+    }
+
+    package func mayList(_ principal: Principal, namespace: String) async throws(ManagerFailure) {
+        guard mode != .disabled else { return }
+        let listing = APIAccessQuestion(verb: "list", resource: .pods, namespace: namespace)
+        if case .user(let name, let groups, let uid, let extra) = principal {
+            let user = APIUser(name: name, uid: uid, groups: groups, extra: extra)
+            for question in [APIAccessQuestion.portForward(in: namespace), listing] {
+                do throws(ManagerFailure) {
+                    return try await demand(user, question)
+                } catch {
+                    guard error.code == .forbidden else { throw error }
+                }
+            }
+        }
+        try await judge("list", principal, listing)
     }
 
     package func mayAdminister(_ principal: Principal) async throws(ManagerFailure) {
@@ -88,13 +98,7 @@ package final class ClusterJudge: AccessJudge {
             }
             let (user, proof) = try await user(evidence)
             // Through the API server's port-forward nobody gets here without it; a published manager has to ask itself.
-            let question = APIAccessQuestion(
-                verb: "create",
-                resource: .pods,
-                subresource: "portforward",
-                namespace: namespace
-            )
-            try await demand(user, question)
+            try await demand(user, .portForward(in: namespace))
             return (.user(name: user.name, groups: user.groups, uid: user.uid, extra: user.extra), proof)
         case .agent(let namespace, let pod):
             if let issued = evidence.issued {
@@ -291,6 +295,10 @@ package final class ClusterJudge: AccessJudge {
 }
 
 extension APIAccessQuestion {
+    fileprivate static func portForward(in namespace: String) -> APIAccessQuestion {
+        APIAccessQuestion(verb: "create", resource: .pods, subresource: "portforward", namespace: namespace)
+    }
+
     /// What it is about: `pods/portforward`.
     fileprivate var target: String { subresource.isEmpty ? resource : "\(resource)/\(subresource)" }
 

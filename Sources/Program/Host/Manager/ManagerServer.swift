@@ -241,15 +241,17 @@ package final class ManagerServer: Sendable {
         router.unary(ManagerCalls.version) { _, _ in
             VersionInfo(version: ProductVersion.text, name: "traffic-manager")
         }
-        router.unary(ManagerCalls.listWorkloads) { [manager] request, _ in
+        router.unary(ManagerCalls.listWorkloads) { [self] request, context in
             do throws(ManagerFailure) {
+                try await demand(request.sessionID, on: context.link)
                 return WorkloadList(workloads: try await manager.workloads(request))
             } catch {
                 throw CallStatus(error)
             }
         }
-        router.unary(ManagerCalls.removeAgents) { [manager] request, _ in
+        router.unary(ManagerCalls.removeAgents) { [self] request, context in
             do throws(ManagerFailure) {
+                try await demand(request.sessionID, on: context.link)
                 return try await manager.removeAgents(request)
             } catch {
                 throw CallStatus(error)
@@ -260,6 +262,14 @@ package final class ManagerServer: Sendable {
         }
         status.register(on: &router)
         return router
+    }
+
+    /// A workstation's session may be named on its own links alone: its id is no secret.
+    private func demand(_ session: String, on link: Link) async throws(ManagerFailure) {
+        let owner = await onLoop { $0.owner(of: link) }
+        guard let owner, owner.isClient, owner.session == session else {
+            throw ManagerFailure(.unauthenticated, "no such session on this link")
+        }
     }
 
     /// What is counted on the links, for metrics.
@@ -353,9 +363,15 @@ package final class ManagerServer: Sendable {
                     let made = AsyncStream.makeStream(of: RenewRequest.self, bufferingPolicy: .bufferingNewest(1))
                     renew = made.continuation
                     // The judge may be slow; meanwhile the session goes on.
-                    group.addTask { [judge] in
+                    group.addTask { [judge, manager] in
                         for await request in made.stream {
-                            let answer = await participant.renew(request, judge, session: joined.id, as: principal)
+                            let (answer, proven) = await participant.renew(
+                                request,
+                                judge,
+                                session: joined.id,
+                                as: principal
+                            )
+                            if let proven { await manager.renewed(joined, as: proven) }
                             if answer.certificate != nil { expiry.move(to: .seconds(self.credentials.lifetime)) }
                             do { try await writer.send(.renewal(answer)) } catch { return }
                         }

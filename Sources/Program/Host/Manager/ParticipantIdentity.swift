@@ -59,23 +59,24 @@ struct ParticipantIdentity: Sendable {
     }
 
     /// Another certificate for the same session, when it still is who it was.
+    ///
+    /// - Returns: What it is answered, and as whom it is known now: groups may have changed.
     func renew(
         _ request: RenewRequest,
         _ judge: any AccessJudge,
         session: String,
         as former: Principal
-    ) async -> Renewal {
+    ) async -> (Renewal, Principal?) {
         do throws(ManagerFailure) {
             // What was issued before proves nothing now: the right to it may have been taken away.
             let principal = try await judge.identify(evidence(token: request.credential, issued: nil))
             guard principal.isSame(as: former) else {
                 throw ManagerFailure(.unauthenticated, "this session is that of \(former), not of \(principal)")
             }
-            return Renewal(
-                certificate: try certificate(session: session, principal, publicKey: request.publicKey)
-            )
+            let made = try certificate(session: session, principal, publicKey: request.publicKey)
+            return (Renewal(certificate: made), principal)
         } catch {
-            return Renewal(code: error.code.rawValue, message: error.message)
+            return (Renewal(code: error.code.rawValue, message: error.message), nil)
         }
     }
 }
