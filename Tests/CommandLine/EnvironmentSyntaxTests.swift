@@ -16,6 +16,11 @@ import Testing
         let path = FileManager.default.temporaryDirectory.appending(path: "env-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let syntax = try #require(EnvironmentSyntax(argument: syntax))
+        // One that everybody could read, and longer than what comes.
+        let former = Data(repeating: 0x61, count: 10_000)
+        #expect(
+            FileManager.default.createFile(atPath: path, contents: former, attributes: [.posixPermissions: 0o644])
+        )
         try EnvironmentFile.write(Self.awkward, to: path, syntax, option: "--env-file")
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
         for (name, value) in Self.awkward {

@@ -103,9 +103,7 @@ package struct GatherLogsCommand: AsyncParsableCommand {
 
     /// Readable by its owner alone: logs have names of hosts and users.
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        guard descriptor >= 0 else { throw CommandError(String(cString: strerror(errno))) }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let file = PrivateFile.open(path) else { throw CommandError(String(cString: strerror(errno))) }
         try file.write(contentsOf: Data(bytes))
     }
 }

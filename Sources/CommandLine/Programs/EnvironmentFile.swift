@@ -16,9 +16,7 @@ package enum EnvironmentFile {
         _ syntax: EnvironmentSyntax,
         option: String
     ) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        guard descriptor >= 0 else { throw refusal(path, option) }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let file = PrivateFile.open(path) else { throw refusal(path, option) }
         try file.write(contentsOf: Data(try syntax.text(variables).utf8))
     }
 

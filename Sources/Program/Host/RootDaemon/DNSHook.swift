@@ -8,6 +8,9 @@ enum DNSHook {
     /// Marks the sockets whose queries pass the redirect.
     static let mark: UInt32 = 0x7e2
 
+    /// How the hook is called that has systemd-resolved ask us.
+    static let resolvedName = "systemd-resolved"
+
     /// What was hooked.
     struct Installed {
         /// `systemd-resolved`, `nftables` or `none`.
@@ -24,13 +27,36 @@ enum DNSHook {
 
     /// Installs the hook that fits the machine and tests it; a hook that does not work is taken away again.
     static func install(_ setup: DNSSetup, interface: String, nameservers: [InternetAddress]) -> Installed {
-        if nameservers.contains(where: { $0.isLoopback && $0.low & 0xff == 53 }), let resolvectl = resolvectl() {
+        if let resolvectl = resolvectl(nameservers) {
             return resolved(setup, interface: interface, resolvectl: resolvectl)
         }
         return redirect(nameservers)
     }
 
     // MARK: systemd-resolved
+
+    /// The resolvers behind the workstation's own: systemd-resolved asks us for names of the cluster, and would be asked by us for
+    /// those that the cluster does not have, and ask us again.
+    ///
+    /// - Parameters:
+    ///   - nameservers: those of `/etc/resolv.conf`.
+    ///   - text: where systemd-resolved writes down whom it asks; nil where it cannot be read.
+    /// - Returns: Those that the user daemon may ask.
+    static func upstreams(
+        _ nameservers: [InternetAddress],
+        text: String? = HostProgram.text(of: "/run/systemd/resolve/resolv.conf")
+    ) -> [InternetAddress] {
+        guard nameservers.contains(where: isStub) else { return nameservers }
+        return ResolverConfiguration(parsing: text ?? "").nameservers.filter { !$0.isLoopback }
+    }
+
+    /// An address at which systemd-resolved serves programs: 127.0.0.53.
+    private static func isStub(_ address: InternetAddress) -> Bool { address.isLoopback && address.low & 0xff == 53 }
+
+    /// The program that configures it; nil where it is not in charge.
+    private static func resolvectl(_ nameservers: [InternetAddress]) -> String? {
+        nameservers.contains(where: isStub) ? resolvectl() : nil
+    }
 
     private static func resolvectl() -> String? {
         guard access("/run/systemd/resolve/io.systemd.Resolve", F_OK) == 0 else { return nil }
@@ -61,7 +87,7 @@ enum DNSHook {
             }
         }
         // What resolved knows of a link goes with the link.
-        return Installed(name: "systemd-resolved")
+        return Installed(name: resolvedName)
     }
 
     // MARK: nf_tables
@@ -127,20 +153,30 @@ enum DNSHook {
         }
         guard let own, let name = DNSName("selftest.telepresence.invalid") else { return false }
         let client = try Sockets.connectUDP(InternetEndpoint(server, port: 53))
+        let deadline = ContinuousClock.now + .seconds(1)
         var query = DNSMessage.query(DNSQuestion(name, type: DNSQuestion.a), id: .random(in: .min ... .max)).wire
-        guard send(client.rawValue, &query, query.count, 0) == query.count,
-            try Sockets.wait(own.descriptor, CInt(POLLIN), 1000)
-        else { return false }
+        guard send(client.rawValue, &query, query.count, 0) == query.count else { return false }
+        // Others ask as well: what is not ours gets no answer, and is asked again.
+        repeat {
+            let left = max(1, Int32((deadline - ContinuousClock.now) / .milliseconds(1)))
+            guard try Sockets.wait(own.descriptor, CInt(POLLIN), left) else { return false }
+        } while try !echo(query, own.descriptor) && ContinuousClock.now < deadline
+        var buffer = [UInt8](repeating: 0, count: 512)
+        guard try Sockets.wait(client, CInt(POLLIN), 1000) else { return false }
+        return recv(client.rawValue, &buffer, buffer.count, 0) == query.count && buffer.starts(with: query)
+    }
+
+    /// Takes one datagram and sends it back if it is `query`; false if it is not.
+    private static func echo(_ query: [UInt8], _ socket: Descriptor) throws(SystemError) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 512)
         var peer = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let sent = withUnsafeMutablePointer(to: &peer) { pointer in
+        return withUnsafeMutablePointer(to: &peer) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                let count = recvfrom(own.descriptor.rawValue, &buffer, buffer.count, 0, address, &length)
-                return count > 0 && sendto(own.descriptor.rawValue, buffer, count, 0, address, length) == count
+                let count = recvfrom(socket.rawValue, &buffer, buffer.count, CInt(MSG_DONTWAIT), address, &length)
+                guard count == query.count, buffer.starts(with: query) else { return false }
+                return sendto(socket.rawValue, buffer, count, 0, address, length) == count
             }
         }
-        guard sent, try Sockets.wait(client, CInt(POLLIN), 1000) else { return false }
-        return recv(client.rawValue, &buffer, buffer.count, 0) == query.count && buffer.starts(with: query)
     }
 }

@@ -28,20 +28,24 @@ final class LinuxNetwork: EstablishedNetwork {
     private let link: UInt32
     private let undoList: UndoList
     private let neverProxy: [InternetPrefix]
+    /// The resolvers that are asked from here: never to be cut off.
     private let nameservers: [InternetAddress]
+    private let hasV6: Bool
     private let state: Mutex<State>
 
     /// Sets everything up; on failure `undo` knows what is to be taken away.
     init(_ setup: NetworkSetup, nameservers: [InternetAddress], undo: UndoList) throws(RootFailure) {
         undoList = undo
-        self.nameservers = nameservers
+        let upstreams = DNSHook.upstreams(nameservers)
+        let kept = nameservers + upstreams.filter { !nameservers.contains($0) }
+        self.nameservers = kept
         neverProxy = try LinuxNetwork.prefixes(setup.neverProxy)
         let wanted = try LinuxNetwork.prefixes(setup.routes)
         let prefix = setup.interfacePrefix.isEmpty ? "tel" : setup.interfacePrefix
         guard prefix.count <= 8, prefix.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }) else {
             throw RootFailure(.invalid, "\(prefix) is no start of an interface's name: use up to 8 letters and digits")
         }
-        let plan = try LinuxNetwork.plan(wanted, neverProxy, nameservers)
+        let plan = try LinuxNetwork.plan(wanted, neverProxy, kept)
         var warnings = plan.warnings
         var made = State()
         // First in the list, and so last to be undone: by then the owner's table is gone.
@@ -64,9 +68,8 @@ final class LinuxNetwork: EstablishedNetwork {
             } else {
                 warnings.append("IPv6 is not available on this workstation")
             }
-            let hasV6 = listenerV6 != nil
-            made.routes = plan.routes.filter { hasV6 || $0.address.family == .v4 }
-            made.rules = LinuxNetwork.rules(made.routes, plan.kept.filter { hasV6 || $0.address.family == .v4 })
+            hasV6 = listenerV6 != nil
+            (made.routes, made.rules) = LinuxNetwork.usable(plan, hasV6: hasV6)
             for route in made.routes {
                 try netlink.add(NetworkRoute(to: route, link: link, table: LinuxRootNetwork.table))
             }
@@ -87,7 +90,7 @@ final class LinuxNetwork: EstablishedNetwork {
             interface: name,
             dnsHook: hook,
             descriptors: descriptors.map(\.kind),
-            nameservers: nameservers.map(\.description),
+            nameservers: (hook == DNSHook.resolvedName ? upstreams : nameservers).map(\.description),
             warnings: warnings
         )
         state = Mutex(made)
@@ -108,31 +111,37 @@ final class LinuxNetwork: EstablishedNetwork {
     func replaceRoutes(_ routes: [String]) throws(RootFailure) {
         let plan = try LinuxNetwork.plan(try LinuxNetwork.prefixes(routes), neverProxy, nameservers)
         let before = state.withLock { ($0.routes, $0.rules) }
-        let rules = LinuxNetwork.rules(plan.routes, plan.kept)
+        let (routes, rules) = LinuxNetwork.usable(plan, hasV6: hasV6)
         do throws(SystemError) {
             let netlink = try RouteSocket()
-            for route in plan.routes where !before.0.contains(route) {
+            for route in routes where !before.0.contains(route) {
                 try netlink.add(NetworkRoute(to: route, link: link, table: LinuxRootNetwork.table))
             }
             for rule in rules where !before.1.contains(rule) { try LinuxNetwork.add(rule, netlink, undoList) }
             for rule in before.1 where !rules.contains(rule) { undoList.undo(.rule(rule), netlink) }
-            for route in before.0 where !plan.routes.contains(route) {
+            for route in before.0 where !routes.contains(route) {
                 try? netlink.delete(NetworkRoute(to: route, link: link, table: LinuxRootNetwork.table))
             }
         } catch {
             // Back to what was: rules and routes that are new go again.
             if let netlink = try? RouteSocket() {
                 for rule in rules where !before.1.contains(rule) { undoList.undo(.rule(rule), netlink) }
-                for route in plan.routes where !before.0.contains(route) {
+                for route in routes where !before.0.contains(route) {
                     try? netlink.delete(NetworkRoute(to: route, link: link, table: LinuxRootNetwork.table))
                 }
             }
             throw RootFailure(.failed, "\(error)")
         }
         state.withLock { state in
-            state.routes = plan.routes
+            state.routes = routes
             state.rules = rules
         }
+    }
+
+    /// What of a plan can be on this workstation.
+    private static func usable(_ plan: RoutePlan, hasV6: Bool) -> ([InternetPrefix], [RoutingRule]) {
+        let routes = plan.routes.filter { hasV6 || $0.address.family == .v4 }
+        return (routes, rules(routes, plan.kept.filter { hasV6 || $0.address.family == .v4 }))
     }
 
     func undo() {
