@@ -22,6 +22,10 @@ package actor UserDaemon {
     private var lastError = ""
     /// Increases with every connection, so that what a former one reports late is not taken for the present one's.
     private var generation = 0
+    /// Ends when the workstation's network is being set up no more.
+    private var settingUp: Task<Void, Never>?
+    /// Ends when a former connection has left nothing on the workstation.
+    private var undoing: Task<Void, Never>?
 
     package init(
         gateway: any ClusterGateway,
@@ -53,15 +57,18 @@ package actor UserDaemon {
         let mine = generation
         var opened: (any ManagerSession)?
         do throws(DaemonFailure) {
+            if let undoing {
+                progress("network", "Waiting until the former connection has ended")
+                await undoing.value
+            }
+            guard mine == generation else { throw Self.endedEarly }
             let session = try await gateway.open(request, resuming: nil, attachments: [], progress: progress)
             opened = session
-            let facts = try await network.setUp(request, session: session, progress: progress) { reason in
-                Task { await self.networkLost(reason, generation: mine) }
-            }
+            // Another one may have begun long ago.
+            guard mine == generation else { throw Self.endedEarly }
+            let facts = try await setUp(request, session, progress)
             let info = Self.info(request, session.facts, facts)
-            guard mine == generation, machine.opened(info) else {
-                throw DaemonFailure(.failed, "the connection was ended while it was being made")
-            }
+            guard mine == generation, machine.opened(info) else { throw Self.endedEarly }
             self.session = session
             lastError = ""
             attachments = [:]
@@ -70,12 +77,52 @@ package actor UserDaemon {
             logger.info("connected", metadata: ["context": "\(info.context)", "session": "\(info.sessionID)"])
             return info
         } catch {
-            if mine == generation { machine.failed() }
-            await network.tearDown()
+            // Whoever has ended it has undone it, too; what is there now is another's.
+            if mine == generation {
+                machine.failed()
+                lastError = error.message
+                await undo()
+            }
             await opened?.close()
-            lastError = error.message
             throw error
         }
+    }
+
+    private static let endedEarly = DaemonFailure(.failed, "the connection was ended while it was being made")
+
+    /// Sets the network up for the present generation.
+    private func setUp(
+        _ request: ConnectRequest,
+        _ session: any ManagerSession,
+        _ progress: @escaping ProgressReport
+    ) async throws(DaemonFailure) -> NetworkFacts {
+        let mine = generation
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let ended = Task { for await _ in ends {} }
+        settingUp = ended
+        defer {
+            end.finish()
+            if settingUp == ended { settingUp = nil }
+        }
+        return try await network.setUp(request, session: session, progress: progress) { reason in
+            Task { await self.networkLost(reason, generation: mine) }
+        }
+    }
+
+    /// Undoes everything on the workstation, whatever becomes of the task that wants it; connections wait for that.
+    private func undo() async {
+        let (former, settingUp) = (undoing, settingUp)
+        let task = Task { [network] in
+            await former?.value
+            await network.tearDown()
+            guard let settingUp else { return }
+            // What was being made meanwhile may have come after.
+            await settingUp.value
+            await network.tearDown()
+        }
+        undoing = task
+        await task.value
+        if undoing == task { undoing = nil }
     }
 
     /// Ends the connection and undoes everything on the workstation.
@@ -83,13 +130,17 @@ package actor UserDaemon {
     /// False where there was none.
     @discardableResult
     package func quit() async -> Bool {
-        guard machine.quit() else { return false }
+        guard machine.quit() else {
+            // Another quit may be at it: whoever asked for the end finds everything gone.
+            await undoing?.value
+            return false
+        }
         generation += 1
         let session = self.session
         self.session = nil
         dropAll("has ended with its connection")
         // The workstation first: whatever the cluster does, its network must be its own again.
-        await network.tearDown()
+        await undo()
         await session?.close()
         logger.info("disconnected")
         return true
@@ -363,6 +414,7 @@ package actor UserDaemon {
                 lastError = ""
                 follow(session, generation: mine)
                 await network.use(session)
+                guard mine == generation else { return }
                 await network.update(session.facts.cluster)
                 logger.info("link restored", metadata: ["session": "\(session.facts.sessionID)"])
                 let left = abandoned
@@ -386,7 +438,7 @@ package actor UserDaemon {
         let session = self.session
         self.session = nil
         dropAll("has ended with its connection: \(reason)")
-        await network.tearDown()
+        await undo()
         await session?.close()
     }
 

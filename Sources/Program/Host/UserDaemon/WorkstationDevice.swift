@@ -3,7 +3,7 @@ import Kernel
 import Message
 
 /// What makes the virtual interface: the root daemon in host mode, the holder of the namespaces in isolated mode.
-protocol WorkstationDevice: Sendable {
+protocol WorkstationDevice: AnyObject, Sendable {
     /// Makes it; `lost` is called once when it goes away by itself.
     func open(
         _ request: ConnectRequest,

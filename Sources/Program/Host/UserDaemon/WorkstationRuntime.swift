@@ -96,14 +96,26 @@ actor WorkstationRuntime: WorkstationNetwork {
         let device = devices(request)
         self.device = device
         let opened = try await device.open(request, facts: facts, routes: routes, lost: lost)
+        try await require(device)
+        let started: NIOLoopBound<Parts>
         do {
-            parts = try await start(opened, request, device, lost: lost)
+            started = try await start(opened, request, device, lost: lost)
         } catch {
             throw DaemonFailure(.failed, "the virtual interface cannot be started: \(error)")
         }
+        if self.device !== device { await stop(started) }
+        try await require(device)
+        parts = started
         await use(session)
         await apply(facts.cluster)
         return opened.facts
+    }
+
+    /// A device that was torn down while it was made is taken away, whatever came of it.
+    private func require(_ device: any WorkstationDevice) async throws(DaemonFailure) {
+        guard self.device !== device else { return }
+        await device.close()
+        throw DaemonFailure(.failed, "the network was undone while it was set up")
     }
 
     func use(_ session: (any ManagerSession)?) async {
@@ -176,12 +188,20 @@ actor WorkstationRuntime: WorkstationNetwork {
     }
 
     func tearDown() async {
-        let parts = parts
-        let targets = targets
+        // Together: what is there when the rest has been waited for may be another connection's.
+        let (parts, device) = (parts, device)
         self.parts = nil
+        self.device = nil
         await podPorts.close()
         await volumes.close()
         await agents.close()
+        await stop(parts)
+        await device?.close()
+    }
+
+    /// Ends what lives on the loop.
+    private func stop(_ parts: NIOLoopBound<Parts>?) async {
+        let targets = targets
         _ = try? await eventLoop.submit {
             targets.value.allow([])
             targets.value.inside = nil
@@ -191,9 +211,6 @@ actor WorkstationRuntime: WorkstationNetwork {
             (parts.value.resolver.upstream as? UpstreamExchange)?.close()
             parts.value.interface.stop()
         }.get()
-        let device = device
-        self.device = nil
-        await device?.close()
     }
 
     // MARK: - On the loop
