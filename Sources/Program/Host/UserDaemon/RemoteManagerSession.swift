@@ -389,7 +389,14 @@ final class RemoteManagerSession: ManagerSession {
         state.withLock { $0.closed = true }
         // A move that is under way ends first: the manager hears the farewell on the way that it knows.
         await enter()
-        state.withLock { $0.lost = true }
+        let pending = state.withLock { state in
+            state.lost = true
+            defer { state.pending = [:] }
+            return Array(state.pending.values)
+        }
+        // Nobody reads their answers any more.
+        let end = CallStatus(.unavailable, "the connection was ended")
+        for request in pending { request.continuation.resume(throwing: end) }
         let requests = line.requests
         try? await requests.send(.depart(Depart(reason: "quit")))
         requests.finish()

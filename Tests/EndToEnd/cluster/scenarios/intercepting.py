@@ -597,6 +597,26 @@ def scenario_ctrl_c_waiting(t):
     app.answered_by("app", 10)
 
 
+def scenario_quit_waiting(t):
+    """`quit` from elsewhere while an intercept waits for a new pod: the intercept ends and says why, and the app goes on."""
+    app, c = t.app(), t.connect()
+    child = c.start("intercept", app.name, "--port", "8080", stdout=-3, stderr=-1, stdin=-3, text=True)
+    t.later(lambda: child.poll() is None and child.kill())
+    said = ""
+    for line in child.stderr:
+        said += line
+        if "successor" in line:
+            break
+    c.end_probe()
+    # The user daemon stays: were it to end, too, that would end the call.
+    c.tp("quit", seconds=30).ok()
+    expect(child.wait(20) == 1, f"{child.returncode} {said}")
+    said += child.stderr.read()
+    expect("the connection was ended" in said, said)
+    t.until("one pod", lambda: len(app.pods()) == 1 and len(app.ready_pods()) == 1, 60)
+    app.answered_by("app", 10)
+
+
 def scenario_past_the_manager(t):
     """Two pods, each linked with the workstation: requests pass no manager, which status and the agents' counts show."""
     app, c, h = t.app(replicas=2), t.connect(), t.handler()
