@@ -138,6 +138,7 @@ package actor UserDaemon {
         generation += 1
         let session = self.session
         self.session = nil
+        lastError = ""
         dropAll("has ended with its connection")
         // The workstation first: whatever the cluster does, its network must be its own again.
         await undo()

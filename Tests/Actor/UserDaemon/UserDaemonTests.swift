@@ -103,4 +103,20 @@ struct UserDaemonTests {
         #expect(lines[end...].contains("torn down"), "\(lines)")
         await #expect(throws: DaemonFailure.self) { try await first.value }
     }
+
+    @Test("quit leaves no error of the connection behind")
+    func quitClearsError() async throws {
+        let session = FakeSession("A", journal)
+        let daemon = daemon { _, _ throws(DaemonFailure) in session }
+        _ = try await daemon.connect(Self.request("A"), progress: Self.silence)
+        let made = try await daemon.intercept(AttachmentSpec(name: "web"), progress: Self.silence)
+        let watching = Task { await daemon.end(of: made.id) }
+        var ended = made
+        ended.message = "its workload is gone"
+        session.tell(.attachment(AttachmentChange(attachment: ended, removed: true)))
+        _ = await watching.value
+        #expect(await daemon.status().error.contains("its workload is gone"))
+        await daemon.quit()
+        #expect(await daemon.status().error == "")
+    }
 }
