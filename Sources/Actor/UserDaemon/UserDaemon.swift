@@ -17,8 +17,7 @@ package actor UserDaemon {
     private var attachments: [String: Attachment] = [:]
     /// Who wants to know when an attachment ends, by its id.
     private var watchers: [String: [AsyncStream<String>.Continuation]] = [:]
-    /// Attachments that are to be ended as soon as there is a link again.
-    private var abandoned: Set<String> = []
+    private var endings = AttachmentEndings()
     private var lastError = ""
     /// Increases with every connection, so that what a former one reports late is not taken for the present one's.
     private var generation = 0
@@ -72,7 +71,7 @@ package actor UserDaemon {
             self.session = session
             lastError = ""
             attachments = [:]
-            abandoned = []
+            endings = AttachmentEndings()
             follow(session, generation: mine)
             logger.info("connected", metadata: ["context": "\(info.context)", "session": "\(info.sessionID)"])
             return info
@@ -232,15 +231,8 @@ package actor UserDaemon {
         pending.spec = spec
         await network.serve(Array(attachments.values) + [pending])
         do throws(DaemonFailure) {
-            let attachment = try await session.attach(spec, progress: progress)
-            guard !Task.isCancelled else {
-                // It came too late to be withdrawn on its way; what a task does that is cancelled is cancelled, too.
-                Task { await self.abandon(attachment.id) }
-                throw DaemonFailure(.failed, "nobody waits for \(spec.name) any more")
-            }
-            guard mine == generation else {
-                throw DaemonFailure(.unavailable, "the connection was ended while \(spec.name) was being made")
-            }
+            let attachment = try await attach(spec, by: session, mine, progress)
+            try requireWaiting(for: attachment, mine)
             attachments[attachment.id] = attachment
             if let listeners { await network.lead(listeners, to: attachment.id) }
             await network.serve(Array(attachments.values))
@@ -255,6 +247,42 @@ package actor UserDaemon {
             await network.serve(Array(attachments.values))
             throw error
         }
+    }
+
+    /// Has the manager make an attachment; one that it makes although its caller was told otherwise will be ended.
+    private func attach(
+        _ spec: AttachmentSpec,
+        by session: any ManagerSession,
+        _ mine: Int,
+        _ progress: @escaping ProgressReport
+    ) async throws(DaemonFailure) -> Attachment {
+        if mine == generation { endings.asks(for: spec) }
+        do throws(DaemonFailure) {
+            let attachment = try await session.attach(spec, progress: progress)
+            if mine == generation { endings.made(spec) }
+            return attachment
+        } catch {
+            guard mine == generation else { throw error }
+            endings.failed(spec, isCertain: error.code != .unavailable && !Task.isCancelled)
+            if endings.isUnwanted(spec) {
+                // It may have been announced already.
+                for attachment in attachments.values where AttachmentEndings.areNamedAlike(attachment.spec, spec) {
+                    abandonLater(attachment.id)
+                }
+            }
+            throw error
+        }
+    }
+
+    /// Ends an attachment for which nobody waits any more.
+    private func requireWaiting(for attachment: Attachment, _ mine: Int) throws(DaemonFailure) {
+        guard mine == generation else {
+            throw DaemonFailure(.unavailable, "the connection was ended while \(attachment.spec.name) was being made")
+        }
+        guard Task.isCancelled else { return }
+        // It came too late to be withdrawn on its way.
+        abandonLater(attachment.id)
+        throw DaemonFailure(.failed, "nobody waits for \(attachment.spec.name) any more")
     }
 
     /// Ends somebody else's attachment, for administrators.
@@ -278,7 +306,7 @@ package actor UserDaemon {
     /// With a container the workload's name will do. Where several go by the name, the one in the connection's namespace is
     /// meant.
     package func leave(name: String, namespace: String, container: String = "") async throws(DaemonFailure) {
-        let (session, info) = try present()
+        let (_, info) = try present()
         var found = attachments.values.filter { attachment in
             let spec = attachment.spec
             guard namespace.isEmpty || spec.namespace == namespace else { return false }
@@ -300,7 +328,14 @@ package actor UserDaemon {
         }
         drop(attachment.id, "was left from elsewhere")
         defer { logger.info("left", metadata: ["attachment": "\(attachment.id)"]) }
-        try await session.detach(attachment.id)
+        do throws(DaemonFailure) {
+            try await detach(attachment.id)
+        } catch {
+            await network.serve(Array(attachments.values))
+            guard endings.contains(attachment.id) else { throw error }
+            let name = attachment.spec.name
+            throw DaemonFailure(error.code, "\(error.message); \(name) ends as soon as the link is restored")
+        }
         await network.serve(Array(attachments.values))
     }
 
@@ -308,12 +343,26 @@ package actor UserDaemon {
     package func abandon(_ id: String) async {
         drop(id, "was given up")
         logger.info("given up", metadata: ["attachment": "\(id)"])
+        try? await detach(id)
+        await network.serve(Array(attachments.values))
+    }
+
+    /// The same for a task that is cancelled, whose own calls would be, too.
+    private func abandonLater(_ id: String) {
+        endings.begin(id)
+        Task { await self.abandon(id) }
+    }
+
+    /// Has the manager end an attachment that was dropped; a link that breaks meanwhile leaves that to the next one.
+    private func detach(_ id: String) async throws(DaemonFailure) {
+        let mine = generation
+        endings.begin(id)
         do throws(DaemonFailure) {
             try await present().0.detach(id)
         } catch {
-            if machine.info != nil, session == nil { abandoned.insert(id) }
+            if mine == generation, error.code != .unavailable || machine.info == nil { endings.ended(id) }
+            throw error
         }
-        await network.serve(Array(attachments.values))
     }
 
     /// Returns when an attachment has ended, or the task is cancelled.
@@ -337,6 +386,7 @@ package actor UserDaemon {
 
     private func dropAll(_ reason: String) {
         for id in attachments.keys { drop(id, reason) }
+        endings = AttachmentEndings()
     }
 
     // MARK: - What comes by itself
@@ -371,9 +421,14 @@ package actor UserDaemon {
     private func took(_ change: AttachmentChange) {
         let attachment = change.attachment
         guard change.removed else {
+            guard !endings.contains(attachment.id) else { return }
+            if attachments[attachment.id] == nil, endings.isUnwanted(attachment.spec) {
+                return abandonLater(attachment.id)
+            }
             attachments[attachment.id] = attachment
             return
         }
+        endings.ended(attachment.id)
         let why = attachment.message.isEmpty ? "" : ": \(attachment.message)"
         guard drop(attachment.id, "has ended\(why)") else { return }
         // What the user did not end himself is told to him.
@@ -418,9 +473,7 @@ package actor UserDaemon {
                 guard mine == generation else { return }
                 await network.update(session.facts.cluster)
                 logger.info("link restored", metadata: ["session": "\(session.facts.sessionID)"])
-                let left = abandoned
-                abandoned = []
-                for id in left { await abandon(id) }
+                for id in endings.ids { await abandon(id) }
                 return
             } catch {
                 lastError = error.message
