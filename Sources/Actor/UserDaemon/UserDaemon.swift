@@ -240,6 +240,8 @@ package actor UserDaemon {
                 progress("mount", "mounting the volumes")
             }
             let state = await network.mount(attachment, wish)
+            // Whoever has gone meanwhile will not end it.
+            try requireWaiting(for: attachment, mine)
             if !state.notice.isEmpty { progress(ProgressUpdate.notice, state.notice) }
             return attachment.mounted(state)
         } catch {

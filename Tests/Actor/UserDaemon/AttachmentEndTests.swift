@@ -127,4 +127,29 @@ struct AttachmentEndTests {
         #expect(await daemon.status().attachments.isEmpty)
         await daemon.quit()
     }
+
+    @Test("an attachment whose command is gone while the volumes are mounted is ended")
+    func goneWhileMounting() async throws {
+        let (arrived, mounted, detached) = (Moment(), Moment(), Moment())
+        let session = successor(detached)
+        let daemon = daemon(mounting: {
+            arrived.come()
+            await mounted.hold()
+        }) { _, _ throws(DaemonFailure) in session }
+        _ = try await daemon.connect(ConnectRequest(), progress: Self.silence)
+        let making = Task {
+            try await daemon.intercept(
+                AttachmentSpec(name: "web"),
+                mount: MountWish(manner: .fuse),
+                progress: Self.silence
+            )
+        }
+        await arrived.wait()
+        making.cancel()
+        mounted.come()
+        await #expect(throws: DaemonFailure.self) { try await making.value }
+        await detached.wait()
+        #expect(await daemon.status().attachments.isEmpty)
+        await daemon.quit()
+    }
 }

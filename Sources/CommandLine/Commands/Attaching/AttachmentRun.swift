@@ -62,6 +62,16 @@ struct AttachmentRun {
     ) async throws {
         let (name, namespace) = (attachment.spec.name, attachment.spec.namespace)
         do {
+            let ended = Mutex<String?>(nil)
+            // Not given up with the command: were the attachment not left below, however we end, it would end with this call.
+            // Before all else, for it is nobody's until then.
+            let (reasons, feed) = AsyncStream.makeStream(of: String.self)
+            if !command.isEmpty {
+                Task {
+                    if let reason = try? await client.end(of: attachment.id) { feed.yield(reason) }
+                    feed.finish()
+                }
+            }
             let variables = AttachmentEnvironment.variables(
                 of: attachment,
                 root: attachment.mountPoint.isEmpty ? nil : attachment.mountPoint,
@@ -76,13 +86,6 @@ struct AttachmentRun {
             }
             if global.format == .default { terminal.note(AttachmentOutput(attachment, toPod: toPod).text) }
             let info = try await client.status().connection
-            let ended = Mutex<String?>(nil)
-            // Not given up with the command: were the attachment not left below, however we end, it would end with this call.
-            let (reasons, feed) = AsyncStream.makeStream(of: String.self)
-            Task {
-                if let reason = try? await client.end(of: attachment.id) { feed.yield(reason) }
-                feed.finish()
-            }
             let status = try await ProgramRunner(info: info ?? ConnectionInfo()).run(command, environment: variables) {
                 for await reason in reasons { return ended.withLock { $0 = reason } }
             }

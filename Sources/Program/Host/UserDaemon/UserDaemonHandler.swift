@@ -43,7 +43,13 @@ struct UserDaemonHandler: Sendable {
                     progress: report
                 )
             }
-            try await writer.send(.attachment(attachment))
+            do {
+                try await writer.send(.attachment(attachment))
+            } catch {
+                // Nobody has heard of it; what a task does that is cancelled is cancelled, too.
+                Task { await daemon.abandon(attachment.id) }
+                throw error
+            }
         }
         router.unary(UserDaemonCalls.leave) { [daemon] request, _ in
             do throws(DaemonFailure) {

@@ -114,7 +114,11 @@ actor VolumeMounts {
             self.wake(id)
         }
         defer { alarm.cancel() }
-        await withCheckedContinuation { mounts[id]?.waiters.append($0) }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { mounts[id]?.waiters.append($0) }
+        } onCancel: {
+            Task { await self.wake(id) }
+        }
         guard let mount = mounts[id] else { return MountState(error: "the attachment has ended") }
         var state = mount.state
         if state.point.isEmpty, state.error.isEmpty { state.error = "the volumes are not there yet" }
