@@ -46,7 +46,6 @@ package enum UserDaemonProgram {
         // One loop carries the interface, the links and the tunnels; the command line's calls share it.
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let volumeSocket = socket + ".volumes"
-        VolumeMounts.tidy(socket: volumeSocket)
         let network = try await WorkstationRuntime(
             eventLoop: eventLoop,
             volumeSocket: volumeSocket,
@@ -80,6 +79,8 @@ package enum UserDaemonProgram {
             try await manifests.answer(request, writer)
         }
         let server = try await CallSocket.listen(path: socket, router: router, eventLoop: eventLoop, logger: logger)
+        // Not before: where another one serves the socket, the mounts are its own.
+        VolumeMounts.tidy(socket: volumeSocket)
         logger.info("listening", metadata: ["socket": "\(socket)", "pid": "\(getpid())"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Signals(SIGTERM, SIGINT).first() }

@@ -123,6 +123,28 @@ def scenario_daemon_killed(t):
     c.connect().ok()
 
 
+def scenario_second_daemon(t):
+    """A second user daemon on the same socket refuses to start, and leaves the first one's mounts alone."""
+    needs_fuse(t)
+    app, c = volume_app(t, plain="a plain value"), t.connect()
+    point = os.path.join(t.directory, "volumes")
+    c.tp("intercept", app.name, "--mount", point).ok()
+
+    def mount():
+        # Its number: one that was taken away is made again.
+        with open("/proc/self/mountinfo") as table:
+            return [line.split()[0] for line in table if line.split()[4] == point]
+
+    before = mount()
+    expect(len(before) == 1, before)
+    with open(f"/proc/{c.status()['user_daemon']['pid']}/cmdline") as file:
+        words = file.read().split("\0")
+    second = c.tp("userd", "--socket", words[words.index("--socket") + 1])
+    expect(second.code != 0, f"it has ended: {second}")
+    expect(mount() == before, f"{mount()} instead of {before}")
+    expect(run(["timeout", "20", "cat", f"{point}/etc/e2e/plain"]).ok().out == "a plain value", "the config map")
+
+
 def scenario_sshfs_killed(t):
     """`kill -9` of sshfs: the volumes are mounted again."""
     needs_fuse(t)

@@ -43,7 +43,8 @@ actor VolumeMounts {
     private var mounts: [String: Mount] = [:]
     /// What is being taken away, by attachment.
     private var endings: [String: Task<Void, Never>] = [:]
-    private var server: (any Channel)?
+    /// Listens for the guards' callers, from the first mount on.
+    private var door: Task<any Channel, any Error>?
 
     /// Mounts volumes by way of a socket at this path.
     init(
@@ -149,9 +150,11 @@ actor VolumeMounts {
     func close() async {
         await keep(only: [])
         session = nil
-        try? await server?.close()
-        if server != nil { unlink(socket) }
-        server = nil
+        guard let door else { return }
+        self.door = nil
+        guard let server = try? await door.value else { return }
+        try? await server.close()
+        unlink(socket)
     }
 
     private func end(_ id: String) {
@@ -288,9 +291,21 @@ actor VolumeMounts {
     // MARK: tunnels
 
     private func listen() async throws {
-        guard server == nil else { return }
-        server = try await VolumeDoor.listen(path: socket, eventLoop: eventLoop, logger: logger) { mount, caller in
-            Task { await self.open(mount, for: caller) }
+        // One for all: two first mounts may come at once.
+        let opening =
+            door
+            ?? Task { [socket, eventLoop, logger] in
+                try await VolumeDoor.listen(path: socket, eventLoop: eventLoop, logger: logger) { mount, caller in
+                    Task { await self.open(mount, for: caller) }
+                }
+            }
+        door = opening
+        do {
+            _ = try await opening.value
+        } catch {
+            // The next one tries again.
+            if door == opening { door = nil }
+            throw error
         }
     }
 
