@@ -46,6 +46,8 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     private var incoming: Incoming?
     private var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
+    /// Ends the connection of a request that does not come to its end.
+    private var arrival: Scheduled<Void>?
     /// Counts the reviews, so that a late answer is not taken for that of the next one.
     private var turn = 0
     private var waiting = false
@@ -115,6 +117,10 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
         default: incoming.refusal = Answer(.notFound, "nothing is here")
         }
         self.incoming = incoming
+        arrival?.cancel()
+        arrival = context.eventLoop.assumeIsolated().scheduleTask(in: limits.requestTime) {
+            context.close(promise: nil)
+        }
         if incoming.refusal == nil, head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             let go = HTTPResponseHead(version: .http1_1, status: .continue)
             context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
@@ -142,6 +148,8 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     }
 
     private func end(_ context: ChannelHandlerContext) {
+        arrival?.cancel()
+        arrival = nil
         // Nothing is left unread: closing resets nothing.
         if discarded != nil { return context.close(promise: nil) }
         guard let incoming else { return }
@@ -212,6 +220,8 @@ final class AdmissionHTTPHandler: ChannelInboundHandler {
     /// Waits for no handler any more.
     private func giveUp() {
         waiting = false
+        arrival?.cancel()
+        arrival = nil
         timer?.cancel()
         timer = nil
         task?.cancel()

@@ -24,6 +24,10 @@ package final class AdmissionServer: Sendable {
         package var bodySize = 3 << 20
         /// How long a handler may take: less than the webhook's `timeoutSeconds`.
         package var handlerTime = TimeAmount.seconds(4)
+        /// How many connections there may be: API servers keep a few each, and anybody in the cluster can make them.
+        package var connections = 64
+        /// How long a request may take to come.
+        package var requestTime = TimeAmount.seconds(10)
         /// How long a connection may say nothing.
         package var idleTime = TimeAmount.seconds(120)
 
@@ -93,17 +97,28 @@ package final class AdmissionServer: Sendable {
         for channel in open { try? await channel.close().get() }
     }
 
+    /// There are as many connections as there may be.
+    private struct TooMany: Error {}
+
     private func prepare(_ channel: any Channel) throws {
+        let identifier = ObjectIdentifier(channel)
+        let isTooMany = channels.withLock { channels in
+            guard channels.connections.count < limits.connections else { return true }
+            channels.connections[identifier] = channel
+            return false
+        }
+        guard !isTooMany else {
+            logger.warning("a webhook connection is refused", metadata: ["connections": "\(limits.connections)"])
+            throw TooMany()
+        }
+        channel.closeFuture.whenComplete { _ in
+            self.channels.withLock { _ = $0.connections.removeValue(forKey: identifier) }
+        }
         let context = tls.withLock { $0 }
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(TLSHandler(context: context, role: .server))
         try pipeline.addHandler(IdleStateHandler(allTimeout: limits.idleTime))
         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
         try pipeline.addHandler(AdmissionHTTPHandler(limits: limits, logger: logger, handler: handler))
-        let identifier = ObjectIdentifier(channel)
-        channels.withLock { $0.connections[identifier] = channel }
-        channel.closeFuture.whenComplete { _ in
-            self.channels.withLock { _ = $0.connections.removeValue(forKey: identifier) }
-        }
     }
 }

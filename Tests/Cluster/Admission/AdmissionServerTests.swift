@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Kernel
 import Logging
 import NIOCore
 import NIOPosix
@@ -253,6 +254,47 @@ import TestSupport
                 ["-sS", "--max-time", "10", "--cacert", authority, "-w", "%{num_connects} ", url, url, url]
             )
             #expect(result.output == "ok\n1 ok\n0 ok\n0 ")
+        }
+    }
+
+    @Test("a request that does not come to its end is given up") func dripping() async throws {
+        var limits = Self.patient
+        limits.requestTime = .milliseconds(300)
+        try await withServer(limits: limits, handler: { _ in .allow() }) { _, port in
+            let lines = [
+                "POST /traffic-agent HTTP/1.1", "Host: x", "Content-Type: application/json", "Content-Length: 9",
+            ]
+            let head = lines.map { $0 + "\\r\\n" }.joined() + "\\r\\n"
+            let fifo = file("fifo")
+            // Descriptor 3 keeps the request open.
+            let script = """
+                mkfifo \(fifo); exec 3<>\(fifo); printf '\(head)' >&3
+                timeout 30 openssl s_client -quiet -connect 127.0.0.1:\(port) <\(fifo) 3>&-
+                """
+            let result = try await run("sh", ["-c", script])
+            #expect(result.status != 124, "\(result.errors)")
+            #expect(try await curl(port, "/healthz").status == 200)
+        }
+    }
+
+    @Test("there are no more connections than there may be") func crowded() async throws {
+        var limits = Self.patient
+        limits.connections = 1
+        try await withServer(limits: limits, handler: { _ in .allow() }) { _, port in
+            let url = "https://localhost:\(port)/healthz"
+            let first = try Sockets.connectTCP(InternetEndpoint(.loopbackV4, port: UInt16(port)))
+            /// Asks until it is answered, or is not.
+            func answered(_ wanted: Bool) async throws -> Bool {
+                let deadline = ContinuousClock.now + .seconds(20)
+                while ContinuousClock.now < deadline {
+                    let result = try await run("curl", ["-sS", "--max-time", "10", "--cacert", authority, url])
+                    if (result.status == 0) == wanted { return true }
+                }
+                return false
+            }
+            #expect(try await answered(false))
+            first.close()
+            #expect(try await answered(true))
         }
     }
 
