@@ -72,8 +72,21 @@ package struct Injector: Sendable {
         var agentPorts: [AgentConfig.Port] = []
         var declared: [JSONValue] = []
         var redirects: [PortRedirect] = []
+        var agentNames: Set<String> = []
+        var appNames = containers.map { ($0.json["ports"]?.array ?? []).compactMap { $0["name"]?.string } }
         let tls = TLSAnnotations(pod: pod, containers: containers, targets: targets)
         warnings += tls.warnings
+        for target in targets where target.takesName {
+            // Names are looked up in the order of the containers, of which the agent's is the last.
+            for container in containers where !replaced.contains(container.name) {
+                for port in container.ports where port.name == target.declared?.name {
+                    guard port.transport == target.transport else { continue }
+                    appNames[container.index].append(
+                        patch.renamePort(port, of: container, taken: appNames[container.index])
+                    )
+                }
+            }
+        }
         for (place, target) in targets.enumerated() {
             // In a replaced container's place callers from inside the pod find the agent, too.
             let next = target.isDirect ? target.number : ports.next(from: settings.firstAgentPort)
@@ -93,12 +106,8 @@ package struct Injector: Sendable {
                     redirects.append(PortRedirect(transport: "tcp", from: probePort, to: target.number))
                     patch.redirectProbes(of: target, in: containers, to: probePort)
                 }
-            } else if target.isReplaced {
-                port["name"] = target.declared?.name.map { .string($0) }
-            } else if let name = target.declared?.name, let index = target.declared?.index {
+            } else if let name = target.declared?.name, agentNames.insert(name).inserted {
                 port["name"] = .string(name)
-                let changed = Self.appPortName(name, taken: container.ports.compactMap(\.name))
-                patch.renamePort(index, of: container, from: name, to: changed)
             }
             declared.append(port)
             agentPorts.append(
@@ -166,23 +175,6 @@ package struct Injector: Sendable {
         return nil
     }
 
-    /// The new name of an app's port whose own name the agent takes over: `tm-` in front, at most 15 characters, unique.
-    static func appPortName(_ name: String, taken: [String]) -> String {
-        func cut(_ text: String, to length: Int) -> String {
-            var text = text.prefix(length)
-            // A port's name may not end with a hyphen.
-            while text.last == "-" { text = text.dropLast() }
-            return String(text)
-        }
-        var candidate = cut("tm-" + name, to: 15)
-        var number = 2
-        while taken.contains(candidate) {
-            let suffix = "-\(number)"
-            candidate = cut("tm-" + name, to: 15 - suffix.count) + suffix
-            number += 1
-        }
-        return candidate
-    }
     /// What the agent has to know.
     func config(_ request: InjectionRequest, _ mirror: AppMirror, _ ports: [AgentConfig.Port]) -> AgentConfig {
         AgentConfig(

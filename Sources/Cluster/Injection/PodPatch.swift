@@ -60,12 +60,41 @@ struct PodPatch {
     // MARK: - Ports and probes
 
     /// Gives a port of the app another name, and lets the container's probes and hooks follow.
-    mutating func renamePort(_ index: Int, of container: AppContainer, from name: String, to changed: String) {
+    ///
+    /// - Parameters:
+    ///   - port: The port.
+    ///   - container: Its container.
+    ///   - taken: The names that ports of the container have or were given.
+    /// - Returns: The new name.
+    mutating func renamePort(_ port: AppContainer.Port, of container: AppContainer, taken: [String]) -> String {
+        let name = port.name ?? ""
+        let changed = Self.appPortName(name, taken: taken)
         let path = JSONPointer("spec", "containers").appending(container.index)
-        patch.operations.append(.replace(path.appending("ports").appending(index).appending("name"), .string(changed)))
+        patch.operations.append(
+            .replace(path.appending("ports").appending(port.index).appending("name"), .string(changed))
+        )
         for probe in probePorts(of: container) where probe.value.string == name {
             patch.operations.append(.replace(probe.path, .string(changed)))
         }
+        return changed
+    }
+
+    /// The new name of an app's port whose own name the agent takes over: `tm-` in front, at most 15 characters, unique.
+    static func appPortName(_ name: String, taken: [String]) -> String {
+        func cut(_ text: String, to length: Int) -> String {
+            var text = text.prefix(length)
+            // A port's name may not end with a hyphen.
+            while text.last == "-" { text = text.dropLast() }
+            return String(text)
+        }
+        var candidate = cut("tm-" + name, to: 15)
+        var number = 2
+        while taken.contains(candidate) {
+            let suffix = "-\(number)"
+            candidate = cut("tm-" + name, to: 15 - suffix.count) + suffix
+            number += 1
+        }
+        return candidate
     }
 
     /// Whether probes or hooks of any container come to a port.

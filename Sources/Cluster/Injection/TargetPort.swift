@@ -17,4 +17,7 @@ struct TargetPort: Sendable, Hashable {
 
     /// Packets must be redirected to the agent.
     var needsRedirect: Bool { byNumber && !isDirect }
+
+    /// The agent's port gets its name, by which services come to it.
+    var takesName: Bool { isReplaced ? !services.isEmpty && !needsRedirect : !byNumber }
 }

@@ -23,6 +23,19 @@ struct TargetPortFinder {
                 if !isFound { merge(container, port, port.transport, port.number, byNumber: true, nil) }
             }
         }
+        shareNames()
+    }
+
+    /// Leaves each name to one port: a container can have a name once only, whatever the protocol, and so can the agent's.
+    ///
+    /// A replaced container's names are in nobody's manifest but the agent's; a port that goes on keeps its name in its own, and is
+    /// looked after by its number then.
+    private mutating func shareNames() {
+        var names = Set(targets.lazy.filter { $0.isReplaced && $0.takesName }.compactMap(\.declared?.name))
+        for place in targets.indices where !targets[place].isReplaced && !targets[place].byNumber {
+            guard let name = targets[place].declared?.name, !names.insert(name).inserted else { continue }
+            targets[place].byNumber = true
+        }
     }
 
     private mutating func find(in services: [JSONValue]) {

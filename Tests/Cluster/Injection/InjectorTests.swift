@@ -401,6 +401,78 @@ import Testing
         #expect(try container("main", of: patched)["ports"]?[0]?["name"]?.string == expected)
     }
 
+    @Test("ports whose names begin alike get a name each, and the probes follow the right one")
+    func namesThatBeginAlike() throws {
+        var pod = Self.pod
+        pod["spec"]?["containers"] = [
+            [
+                "name": "main",
+                "ports": [
+                    ["name": "grpc-internal-1", "containerPort": 8081],
+                    ["name": "grpc-internal-2", "containerPort": 8082],
+                ],
+                "readinessProbe": ["tcpSocket": ["port": "grpc-internal-1"]],
+                "livenessProbe": ["tcpSocket": ["port": "grpc-internal-2"]],
+            ]
+        ]
+        let services = ["grpc-internal-1", "grpc-internal-2"].map { Self.service($0, targetPort: .string($0)) }
+        let (patched, config, _) = try inject(pod, services)
+        let app = try container("main", of: patched)
+        #expect(app["ports"]?.array?.map { $0["name"] } == ["tm-grpc-interna", "tm-grpc-inter-2"])
+        #expect(app.at("readinessProbe", "tcpSocket", "port") == "tm-grpc-interna")
+        #expect(app.at("livenessProbe", "tcpSocket", "port") == "tm-grpc-inter-2")
+        #expect(try agentNames(patched) == ["grpc-internal-1", "grpc-internal-2"])
+        #expect(config.ports.map(\.redirected) == [false, false])
+    }
+
+    /// What the agent's container calls its ports.
+    private func agentNames(_ pod: JSONValue) throws -> [String?] {
+        try container("traffic-agent", of: pod)["ports"]?.array?.map { $0["name"]?.string } ?? []
+    }
+
+    @Test("a name that two containers have is the agent's once only")
+    func namesOfSeveralContainers() throws {
+        var pod = Self.pod
+        func containers(_ transport: JSONValue) -> JSONValue {
+            [
+                ["name": "web", "ports": [["name": "http", "containerPort": 8080]]],
+                ["name": "side", "ports": [["name": "http", "containerPort": 9090, "protocol": transport]]],
+            ]
+        }
+        // No service leads to the replaced container's port.
+        pod["spec"]?["containers"] = containers("TCP")
+        var (patched, config, _) = try inject(pod, [Self.service(targetPort: "http")], replaced: ["side"])
+        #expect(try agentNames(patched) == ["http", nil])
+        #expect(config.ports.map(\.containerPort) == [8080, 9090])
+        #expect(try container("web", of: patched)["ports"]?[0]?["name"] == "tm-http")
+        // Where names are looked up the agent comes last: nobody before it may have the name.
+        (patched, config, _) = try inject(pod, [Self.service(targetPort: "http")])
+        #expect(try agentNames(patched) == ["http"])
+        #expect(config.ports.map(\.containerPort) == [8080])
+        for name in ["web", "side"] {
+            #expect(try container(name, of: patched)["ports"]?[0]?["name"] == "tm-http", "\(name)")
+        }
+        // Services lead to both: the container that goes on keeps the name, and packets to its number are redirected.
+        pod["spec"]?["containers"] = containers("UDP")
+        let both = [Self.service(targetPort: "http"), Self.service("side", targetPort: "http", transport: "UDP")]
+        (patched, config, _) = try inject(pod, both, replaced: ["side"])
+        #expect(try agentNames(patched) == [nil, "http"])
+        #expect(config.ports.map(\.redirected) == [true, false])
+        #expect(try container("web", of: patched)["ports"]?[0]?["name"] == "http")
+        (patched, config, _) = try inject(pod, both)
+        #expect(try agentNames(patched) == ["http", nil])
+        #expect(config.ports.map(\.redirected) == [false, true])
+        #expect(try container("web", of: patched)["ports"]?[0]?["name"] == "tm-http")
+        #expect(try container("side", of: patched)["ports"]?[0]?["name"] == "http")
+    }
+
+    /// The names of the ports of each container.
+    private func names(_ pod: JSONValue) -> [[String]] {
+        (pod.at("spec", "containers")?.array ?? []).map { container in
+            (container["ports"]?.array ?? []).compactMap { $0["name"]?.string }.filter { !$0.isEmpty }
+        }
+    }
+
     @Test("random pods never trap, and every patch applies", arguments: 0..<40) func random(seed: UInt64) throws {
         var generator = PodGenerator(seed: seed)
         for _ in 0..<50 {
@@ -411,6 +483,11 @@ import Testing
             let patched = try patch.applied(to: pod)
             #expect(Set(config.ports.map(\.agentPort)).count == config.ports.count)
             #expect(try JSONPatch(json: patch.json) == patch)
+            // Kubernetes takes a container that has a port's name once only.
+            for (before, after) in zip(names(pod), names(patched)) where Set(before).count == before.count {
+                #expect(Set(after).count == after.count, "\(after) of \(before)")
+            }
+            if let agent = names(patched).last { #expect(Set(agent).count == agent.count, "\(agent)") }
             let again = InjectionRequest(pod: patched, namespace: "default", workload: workload, services: services)
             #expect(injector.inject(again) == .present)
         }

@@ -26,7 +26,12 @@ struct PodGenerator {
     }
 
     private mutating func port() -> JSONValue {
-        perhapsWrong(pick([80, 8080, 9900, 10900, 53, 65535, 0, 65536, -4, "http", "80", "", "a-rather-long-one"]))
+        perhapsWrong(
+            pick([
+                80, 8080, 9900, 10900, 53, 65535, 0, 65536, -4, "http", "80", "", "long-name-no-one",
+                "long-name-no-two",
+            ])
+        )
     }
 
     mutating func pod() -> JSONValue {
@@ -36,7 +41,9 @@ struct PodGenerator {
             for _ in 0..<number(below: 4) {
                 ports.append(
                     perhapsWrong([
-                        "name": perhapsWrong(.string(pick(["http", "dns", "a-rather-long-one", "tm-http"]))),
+                        "name": perhapsWrong(
+                            .string(pick(["http", "dns", "long-name-no-one", "long-name-no-two", "tm-http"]))
+                        ),
                         "containerPort": port(), "protocol": perhapsWrong(pick(["TCP", "UDP", "SCTP"])),
                     ])
                 )
