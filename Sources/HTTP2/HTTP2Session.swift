@@ -137,6 +137,7 @@ final class HTTP2Session {
                 guard !self.blocked, self.resetLate() else { break }
             }
         }
+        if self.produced >= limit { self.resetSpent() }
         var start = self.staging.readerIndex
         for (end, payload) in self.cuts {
             if let head = self.staging.getSlice(at: start, length: end - start), end > start { emit(head) }
@@ -250,6 +251,19 @@ final class HTTP2Session {
         guard !stream.closed, !stream.resetHere, !stream.resetsLate else { return }
         stream.resetsLate = true
         self.late.append((stream, code, completing))
+    }
+
+    /// Submits the resets of streams of which nothing more can be sent at present, however much there is of others: on a link that
+    /// is always busy their turn would not come otherwise.
+    private func resetSpent() {
+        guard !self.late.isEmpty else { return }
+        self.late.removeAll { stream, code, completing in
+            guard !stream.closed, !stream.resetHere else { return true }
+            let isStuck = nghttp2_session_get_stream_remote_window_size(self.session, stream.id) == 0
+            guard stream.deferred || isStuck && !(completing && stream.ended) else { return false }
+            self.reset(stream, code)
+            return true
+        }
     }
 
     /// Nothing more can be sent at present: submits the resets whose turn has come.

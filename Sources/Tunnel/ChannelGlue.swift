@@ -83,7 +83,8 @@ package final class ChannelGlue: ChannelDuplexHandler {
             // With our half closed, NIO reports the other half's end as this alone.
             if !self.inputEnded { partner.endOutput() }
         } else if let other = partner.context {
-            SocketReset.close(other.channel)
+            // What was read together with the error was not flushed.
+            SocketReset.closeInOrder(other.channel)
         }
     }
 

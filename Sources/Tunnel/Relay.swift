@@ -76,11 +76,13 @@ final class Relay: Sendable {
         }
 
         private func closed(_ reason: StreamCloseReason) {
+            // The end may have come in the same read.
+            self.passBatch()
             switch reason {
             // The other stream has had its end and finishes by itself.
             case .finished: break
-            case .reset(let code): self.there { $0.stream.reset(code) }
-            case .linkLost: self.there { $0.stream.reset(.connectError) }
+            case .reset(let code): self.there { $0.stream.resetInOrder(code) }
+            case .linkLost: self.there { $0.stream.resetInOrder(.connectError) }
             }
             self.relay = nil
         }

@@ -105,7 +105,9 @@ package final class Splice: ChannelDuplexHandler {
     private func abort(_ code: HTTP2ErrorCode) {
         guard !self.streamOver else { return }
         self.streamOver = true
-        self.stream.reset(code)
+        // Behind what came before: servers that refuse a large upload answer and close without reading the rest, which makes
+        // the kernel send a reset right behind the answer.
+        self.stream.resetInOrder(code)
     }
 
     // MARK: From the stream
@@ -148,7 +150,7 @@ package final class Splice: ChannelDuplexHandler {
         self.streamOver = true
         self.release()
         // In good order, the socket closes once its last bytes are out. A reset on one side is a reset on the other.
-        if reason != .finished, let context = self.context { SocketReset.close(context.channel) }
+        if reason != .finished, let context = self.context { SocketReset.closeInOrder(context.channel) }
     }
 
     /// Breaks the cycle between stream and splice.

@@ -68,6 +68,13 @@ package final class TunnelChannel: Channel, ChannelCore {
         becomeInactive()
     }
 
+    /// Ends both ways behind what was written, as far as the far end takes it at present.
+    func resetInOrder() {
+        guard !isClosed else { return }
+        if !streamClosed { stream.resetInOrder(.connectError) }
+        becomeInactive()
+    }
+
     // MARK: From the stream
 
     private func streamData(_ buffer: ByteBuffer) {
@@ -96,7 +103,13 @@ package final class TunnelChannel: Channel, ChannelCore {
             outputEnded = true
             if inbound.isEmpty { becomeInactive() }
         } else {
-            inbound = []
+            // As of a socket, what came before the reset is read, asked for or not.
+            while !isClosed, let buffer = inbound.popFirst() {
+                delivered = true
+                pipeline.fireChannelRead(buffer)
+            }
+            completeRead()
+            guard !isClosed else { return }
             // SwiftNIO keeps `eof` to itself.
             pipeline.fireErrorCaught(ChannelError.inputClosed)
             becomeInactive()

@@ -337,6 +337,31 @@ import Testing
         #expect(pair.clientFailure == nil && pair.serverFailure == nil)
     }
 
+    @Test("a reset in order does not wait for other streams, which may always have something to send")
+    func resetInOrderOnBusyLink() throws {
+        let pair = try SessionPair()
+        for _ in 0..<2 { _ = try pair.client.open(SessionPair.get, endStream: false) }
+        try pair.exchange()
+        let streams = pair.opened.map(\.stream)
+        try #require(streams.count == 2)
+        for stream in streams { pair.server.respond(stream, [HeaderField(":status", "200")], endStream: false) }
+        pair.server.write(streams[0], self.bytes(3_000_000))
+        pair.server.write(streams[1], self.bytes(1000))
+        pair.server.resetInOrder(streams[1], .cancel, completing: false)
+        var events: [SessionEvent] = []
+        for _ in 0..<10 {
+            var output = ByteBuffer()
+            _ = try pair.server.produce(limit: 50_000) { output.writeImmutableBuffer($0) }
+            #expect(pair.client.receive(output) == nil)
+            events += pair.client.takeEvents()
+        }
+        #expect(SessionPair.closeCodes(events) == [.cancel])
+        var got: [Int32: Int] = [:]
+        for case .data(let stream, let bytes) in events { got[stream.id, default: 0] += bytes.readableBytes }
+        #expect(got[streams[1].id] == 1000)
+        #expect(got[streams[0].id, default: 0] < 3_000_000)
+    }
+
     @Test("a field's bytes and its mark pass as they are, UTF-8 or not")
     func bytesOfFields() throws {
         let pair = try SessionPair()

@@ -66,4 +66,21 @@ import Tunnel
         }
         #expect(code == ECONNRESET)
     }
+
+    @Test("an answer that a reset follows at once arrives whole")
+    func lastWords() async throws {
+        let answer = [UInt8](repeating: 0x5A, count: 30_000)
+        for _ in 0..<20 {
+            let ((got, failure), _) = try await self.run { socket in
+                try socket.sendInVain([UInt8](repeating: 1, count: 1_000_000))
+                return socket.receiveUntilOver()
+            } server: { socket in
+                _ = try socket.receive(exactly: 1)
+                try socket.send(answer)
+                socket.reset()
+            }
+            #expect(got.count == answer.count && got == answer)
+            #expect(failure == ECONNRESET || failure == 0)
+        }
+    }
 }

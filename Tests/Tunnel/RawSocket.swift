@@ -116,6 +116,27 @@ final class RawSocket: @unchecked Sendable {
         return sent
     }
 
+    /// Sends until everything is out or the other side has had enough.
+    func sendInVain(_ bytes: [UInt8]) throws {
+        do {
+            try self.send(bytes)
+        } catch let failure as SocketFailure where [EPIPE, ECONNRESET].contains(failure.code) {}
+    }
+
+    /// Everything that comes, and the error after it; 0 for the end.
+    func receiveUntilOver() -> (bytes: [UInt8], failure: Int32) {
+        var got: [UInt8] = []
+        do {
+            while true {
+                let part = try self.receive(1 << 18)
+                if part.isEmpty { return (got, 0) }
+                got += part
+            }
+        } catch {
+            return (got, (error as? SocketFailure)?.code ?? -1)
+        }
+    }
+
     /// At least one byte, or none at the end.
     func receive(_ most: Int = 65_536) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: most) { room, used in

@@ -85,7 +85,6 @@ import Tunnel
     func serverResets(kind: TunnelPath.Kind) async throws {
         let (failure, _) = try await self.run(kind) { socket in
             try socket.send([1])
-            // A reset overtakes what was sent before it.
             try socket.send(try socket.receive(exactly: 1))
             return try socket.failure()
         } server: { socket in
@@ -94,6 +93,52 @@ import Tunnel
             socket.reset()
         }
         #expect(failure == ECONNRESET)
+    }
+
+    @Test("an answer that a reset follows at once arrives whole", arguments: TunnelPath.Kind.allCases)
+    func lastWords(kind: TunnelPath.Kind) async throws {
+        let answer = Array(Self.noise.prefix(30_000))
+        let (listener, port) = try RawSocket.listen()
+        let path = try await TunnelPath(kind, to: port)
+        for _ in 0..<20 {
+            async let far: Void = blocking {
+                let socket = try listener.accept()
+                _ = try socket.receive(exactly: 1)
+                try socket.send(answer)
+                // As the kernel does of itself where somebody closes without having read everything.
+                socket.reset()
+            }
+            async let near = blocking {
+                let socket = try RawSocket.connect(path.port)
+                try socket.sendInVain(Self.noise)
+                return socket.receiveUntilOver()
+            }
+            let (_, (got, failure)) = try await (far, near)
+            #expect(got.count == answer.count && got == answer)
+            #expect(failure == ECONNRESET || failure == 0)
+        }
+        #expect(try await path.settled(), "streams are left")
+        await path.close()
+    }
+
+    @Test("a reset waits for nobody who does not read", arguments: TunnelPath.Kind.allCases, [true, false])
+    func resetUnread(kind: TunnelPath.Kind, fromServer: Bool) async throws {
+        let (listener, port) = try RawSocket.listen()
+        let path = try await TunnelPath(kind, to: port)
+        async let accepting = blocking { try listener.accept() }
+        let program = try await blocking { try RawSocket.connect(path.port) }
+        let server = try await accepting
+        let (speaker, deaf) = fromServer ? (server, program) : (program, server)
+        let sent = try await blocking {
+            let sent = try speaker.sendUntilStuck(Self.noise, limit: 400_000_000, milliseconds: 1000)
+            speaker.reset()
+            return sent
+        }
+        #expect(try await path.settled(), "the tunnel is left")
+        let (got, failure) = try await blocking { deaf.receiveUntilOver() }
+        #expect(failure == ECONNRESET)
+        #expect(got.count <= sent)
+        await path.close()
     }
 
     @Test("fifty megabytes each way at once arrive as they were", arguments: TunnelPath.Kind.allCases)
