@@ -15,7 +15,8 @@ GET  /ws          a WebSocket: each message is answered with NAME: and the messa
 POST /echo        the body
 POST /body        {"by", "bytes", "sha256", "headers"}: of the body, which may come in chunks
 POST /ask         {"url", "method", "seconds", "headers"}: a request from here; {"status", "body", "error", "seconds"}
-POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds"}: bytes sent from here; {"data", "error"}
+POST /socket      {"kind": "tcp" or "udp", "host", "port", "data", "seconds", "source"}: bytes sent from here, datagrams from the
+                  port `source`, 0 for any; {"data", "error"}
 POST /load        {"url", "pause"}: begins to ask that again and again
 GET  /load        what has come of it: {"asked", "by": {NAME: number}, "failed": [[time, seconds, error]…],
                   "turns": [[time, NAME]…]: when somebody else began to answer; times are those at which requests began}
@@ -54,7 +55,7 @@ def request(url, method="GET", body=None, seconds=10, headers=None):
     return answer
 
 
-def exchange(kind, host, port, data, seconds=3):
+def exchange(kind, host, port, data, seconds=3, source=0):
     """Bytes there and back; a datagram is sent again where it was lost."""
     data = data.encode()
     try:
@@ -68,6 +69,7 @@ def exchange(kind, host, port, data, seconds=3):
             return {"data": got.decode(errors="replace"), "error": None}
         address = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+            connection.bind(("", source))
             connection.settimeout(seconds / 3)
             for attempt in range(3):
                 connection.sendto(data, address)

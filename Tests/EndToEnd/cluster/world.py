@@ -124,9 +124,10 @@ class Cluster:
         except ValueError:
             return answer["body"]
 
-    def socket(self, kind, host, port, data="who?", seconds=3):
-        """Bytes by TCP or UDP from a pod of the cluster; what came back."""
-        answer = self.caller.call("/socket", kind=kind, host=host, port=port, data=data, seconds=seconds)
+    def socket(self, kind, host, port, data="who?", seconds=3, source=0):
+        """Bytes by TCP or UDP from a pod of the cluster, datagrams from a port of one's choice; what came back."""
+        words = {"kind": kind, "host": host, "port": port, "data": data, "seconds": seconds, "source": source}
+        answer = self.caller.call("/socket", **words)
         if answer["error"]:
             raise Failure(f"{kind} to {host}:{port} from inside the cluster: {answer['error']}")
         return answer["data"]

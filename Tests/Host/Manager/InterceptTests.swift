@@ -201,4 +201,26 @@ import Testing
         await pod.close()
         await scene.close()
     }
+
+    @Test("Who keeps sending datagrams from one port is led over when an attachment begins, and back when it ends")
+    func steadyDatagrams() async throws {
+        let app = try await Answerer.udp("app")
+        let scene = try await scene(app, transport: .udp)
+        let pod = try await Pod(scene, app: app, udp: true)
+        let handler = try await Answerer.udp("local")
+        let sender = try await SteadyAsker(port: pod.agentPort)
+        #expect(try await sender.ask("1") == "app:1")
+        let workstation = try await TestWorkstation(scene)
+        #expect(try await workstation.intercept(localPort: handler.port).code == 0)
+        #expect(try await sender.ask("2") == "local:2")
+        try await workstation.leave()
+        var number = 3
+        // The handler goes on: only the end of the attachment leads away from it.
+        while try await sender.ask("\(number)") != "app:\(number)" { number += 1 }
+        await sender.close()
+        await workstation.cut()
+        await handler.close()
+        await pod.close()
+        await scene.close()
+    }
 }

@@ -6,7 +6,9 @@ import Tunnel
 
 /// Stands in front of one UDP port of the app: one flow per caller, to the app or to a workstation.
 ///
-/// Confined to the link's event loop. A flow keeps its way until it has been silent for a minute or its way has ended.
+/// Confined to the link's event loop. A flow keeps its way until it has been silent for a minute, its way has ended, or the port is
+/// routed otherwise: who keeps on sending from one port is led over when an attachment begins or ends. The caller's next datagram
+/// opens the way anew.
 final class UDPForwarder: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>
@@ -24,8 +26,13 @@ final class UDPForwarder: ChannelInboundHandler {
         /// The copies for wiretaps; nil while there are none.
         var taps: FlowTaps?
         var lastUse: NIODeadline
+        /// Where it goes: the app also where the workstation could not be had.
+        var route: AgentRoutes.Route
 
-        init(now: NIODeadline) { lastUse = now }
+        init(route: AgentRoutes.Route, now: NIODeadline) {
+            self.route = route
+            lastUse = now
+        }
     }
 
     private let port: AgentRoutes.Port
@@ -53,7 +60,8 @@ final class UDPForwarder: ChannelInboundHandler {
 
     /// Listens on `agentPort` on all addresses.
     func listen(agentPort: Int) async throws -> any Channel {
-        try await DatagramBootstrap(group: link.eventLoop)
+        await agent.watchRoutes { [weak self] in self?.routesChanged() }
+        return try await DatagramBootstrap(group: link.eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -74,11 +82,7 @@ final class UDPForwarder: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         channel = nil
-        flows.values.forEach {
-            $0.close?()
-            $0.taps?.close()
-        }
-        flows = [:]
+        for (caller, flow) in flows { end(flow, of: caller) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -88,9 +92,7 @@ final class UDPForwarder: ChannelInboundHandler {
             flow = present
         } else {
             guard flows.count < Self.maximumFlows else { return }
-            flow = Flow(now: context.eventLoop.now)
-            flows[envelope.remoteAddress] = flow
-            open(flow, for: envelope.remoteAddress)
+            flow = begin(for: envelope.remoteAddress)
         }
         flow.lastUse = context.eventLoop.now
         let taps = agent.assumeIsolated { [port] in $0.taps(port) }
@@ -112,13 +114,38 @@ final class UDPForwarder: ChannelInboundHandler {
         taps.send(datagram, to: targets)
     }
 
+    /// Where a datagram that comes now goes.
+    private var route: AgentRoutes.Route { agent.assumeIsolated { [port] in $0.route(port) } }
+
+    private func begin(for caller: SocketAddress, waiting: [ByteBuffer] = []) -> Flow {
+        let flow = Flow(route: route, now: link.eventLoop.now)
+        flow.waiting = waiting
+        flows[caller] = flow
+        open(flow, for: caller)
+        return flow
+    }
+
+    /// Ends the flows whose way is not the port's any more.
+    private func routesChanged() {
+        guard channel != nil else { return }
+        let route = route
+        for (caller, flow) in flows where flow.route != route {
+            end(flow, of: caller)
+            // Its way was still being opened.
+            if !flow.waiting.isEmpty { _ = begin(for: caller, waiting: flow.waiting) }
+        }
+    }
+
     private func open(_ flow: Flow, for caller: SocketAddress) {
-        let route = agent.assumeIsolated { [port] in $0.route(port) }
-        guard case .workstation(let target) = route, link.hasWay(to: target) else {
+        guard case .workstation(let target) = flow.route, link.hasWay(to: target) else {
             toApp(flow, for: caller)
             return
         }
         link.openUDP(to: target, within: patience) { [self] result in
+            guard flows[caller] === flow else {
+                if case .success(let tunnel) = result { tunnel.close() }
+                return
+            }
             switch result {
             case .success(let tunnel):
                 tunnel.onDatagram = { [self] in reply($0, to: caller, flow) }
@@ -126,13 +153,15 @@ final class UDPForwarder: ChannelInboundHandler {
                 flow.close = { tunnel.close() }
                 opened(flow) { tunnel.send($0) }
             case .failure(let failure):
-                if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
+                // First, as the route may change in the very next line.
                 toApp(flow, for: caller)
+                if failure == .timeout { agent.assumeIsolated { $0.unanswered(target.attachmentID) } }
             }
         }
     }
 
     private func toApp(_ flow: Flow, for caller: SocketAddress) {
+        flow.route = .app
         guard let appHost else { return forget(caller, flow) }
         let bound = NIOLoopBound((self, flow), eventLoop: link.eventLoop)
         DatagramBootstrap(group: link.eventLoop)
@@ -149,6 +178,7 @@ final class UDPForwarder: ChannelInboundHandler {
                 let (forwarder, flow) = bound.value
                 switch result {
                 case .success(let channel):
+                    guard forwarder.flows[caller] === flow else { return channel.close(promise: nil) }
                     flow.close = { channel.close(promise: nil) }
                     forwarder.opened(flow) { channel.writeAndFlush($0, promise: nil) }
                 case .failure: forwarder.forget(caller, flow)
@@ -160,6 +190,13 @@ final class UDPForwarder: ChannelInboundHandler {
         flow.send = send
         flow.waiting.forEach(send)
         flow.waiting = []
+    }
+
+    /// Ends a flow; its caller's next datagram begins another.
+    private func end(_ flow: Flow, of caller: SocketAddress) {
+        flows[caller] = nil
+        flow.close?()
+        flow.taps?.close()
     }
 
     private func reply(_ datagram: ByteBuffer, to caller: SocketAddress, _ flow: Flow) {
@@ -176,11 +213,7 @@ final class UDPForwarder: ChannelInboundHandler {
 
     private func expire() {
         let limit = link.eventLoop.now - Self.idle
-        for (caller, flow) in flows where flow.lastUse < limit {
-            flow.close?()
-            flow.taps?.close()
-            flows[caller] = nil
-        }
+        for (caller, flow) in flows where flow.lastUse < limit { end(flow, of: caller) }
     }
 }
 

@@ -124,6 +124,24 @@ def scenario_same_number(t):
     t.until("the app's datagrams", lambda: t.cluster.socket("udp", app.host, 7070) == "app", 20)
 
 
+def scenario_steady_datagrams(t):
+    """Who keeps sending from one port is led to the workstation when an intercept begins, and back when it ends."""
+    app, c = t.app(ports=[Port(8080), Port(7070, "udp", "UDP", 7070)]), t.connect()
+    server = datagrams(t, "workstation")
+
+    def come_from(name):
+        t.until(f"answers of the {name}", lambda: t.cluster.socket("udp", app.host, 7070, source=7099) == name, 20)
+
+    # The first time there is another pod, and with it other ways.
+    c.intercept(app, port=f"{server}:udp/UDP")
+    c.leave(app)
+    come_from("app")
+    c.intercept(app, port=f"{server}:udp/UDP")
+    come_from("workstation")
+    c.leave(app)
+    come_from("app")
+
+
 def datagrams(t, name):
     """A UDP server at the workstation that answers with its name; its port."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
