@@ -90,10 +90,13 @@ package struct PodReplacement: Sendable {
     private var lastSeen: Set<String> = []
     /// Pods that a step was taken for and whose change has not been seen yet.
     private var pending: [String: PodStep] = [:]
+    /// Steps that could not be taken, and why; to try them again is no step forward.
+    private var refused: [PodStep: Told] = [:]
+    /// The uids of the pods that were seen last, by name.
+    private var uids: [String: String] = [:]
     private var retryAt: Duration?
     private var acted = false
     private var cleanSince: Duration?
-    private var budgetHolds = ""
     private var told: Set<Told> = []
     /// Pods whose agent is of no use, as it does not stand in front of the ports that are wanted.
     private var unfit: Set<String> = []
@@ -120,10 +123,11 @@ package struct PodReplacement: Sendable {
         pending[step.pod] = nil
         switch (step, failure.code) {
         case (.evict, .exhausted):
-            budgetHolds = "a disruption budget holds pod \(step.pod) back"
+            refused[step] = Told(phase: "budget", text: "a disruption budget holds pod \(step.pod) back")
             retryAt = now + patience.budget
             return nil
         case (_, .exhausted), (_, .unavailable), (_, .timeout):
+            refused[step] = Told(phase: "refused", text: "pod \(step.pod) cannot be changed: \(failure.message)")
             retryAt = now + patience.budget
             return nil
         case (.release, .precondition):
@@ -155,6 +159,7 @@ package struct PodReplacement: Sendable {
         if replaced != self.replaced {
             self.replaced = replaced
             strange = []
+            refused = [:]
             if initial != nil { initial = Set(picture.pods.map(\.uid)) }
             lastStep = now
         }
@@ -185,7 +190,7 @@ package struct PodReplacement: Sendable {
         for step in steps { pending[step.pod] = step }
         if !steps.isEmpty {
             acted = true
-            lastStep = now
+            if steps.contains(where: { refused[$0] == nil }) { lastStep = now }
         }
         var lines = steps.compactMap(Self.line) + waitingLines(wrong, members, linked)
         lines.removeAll { !told.insert($0).inserted }
@@ -214,16 +219,15 @@ package struct PodReplacement: Sendable {
         for pod in picture.pods {
             readySince[pod.uid] = pod.ready ? readySince[pod.uid] ?? now : nil
             troubleSince[pod.uid] = pod.gravity == .none ? nil : troubleSince[pod.uid] ?? now
-            switch (pending[pod.name], pod.place) {
-            case (.release, .released), (.release, .retired), (.retire, .retired), (.restore, .member):
-                pending[pod.name] = nil
-            case (.evict, _) where pod.terminating: pending[pod.name] = nil
-            case (.inject, _) where pod.hasAgent: pending[pod.name] = nil
-            default: break
-            }
+            if let step = pending[pod.name], Self.isSeen(step, of: pod) { pending[pod.name] = nil }
+            // What was refused may have been done all the same, where only the answer was lost.
+            refused = refused.filter { step, _ in step.pod != pod.name || !Self.isSeen(step, of: pod) }
         }
-        let names = Set(picture.pods.map(\.name))
-        pending = pending.filter { names.contains($0.key) }
+        // A numbered pod's successor has its name.
+        let seenUIDs = Dictionary(picture.pods.map { ($0.name, $0.uid) }) { first, _ in first }
+        pending = pending.filter { seenUIDs[$0.key] == uids[$0.key] }
+        refused = refused.filter { seenUIDs[$0.key.pod] == uids[$0.key.pod] }
+        uids = seenUIDs
         problemSince = picture.problem.isEmpty ? nil : problemSince ?? now
         let seen = Set(
             picture.pods.map { "\($0.uid) \($0.ready) \($0.place) \($0.terminating) \(linked.contains($0.name))" }
@@ -231,6 +235,17 @@ package struct PodReplacement: Sendable {
         if seen != lastSeen {
             lastSeen = seen
             lastStep = now
+        }
+    }
+
+    /// A pod shows what a step has made of it.
+    private static func isSeen(_ step: PodStep, of pod: PodFacts) -> Bool {
+        switch step {
+        case .release: pod.place != .member
+        case .retire: pod.place == .retired
+        case .restore: pod.place == .member
+        case .evict: pod.terminating
+        case .inject: pod.hasAgent
         }
     }
 
@@ -313,7 +328,7 @@ package struct PodReplacement: Sendable {
             ? "no agent came up in \(workload.key) in time: "
             : "the pods of \(workload.key) were not replaced in time: "
         if members.isEmpty { return start + "it has no pods" }
-        if !budgetHolds.isEmpty { return start + budgetHolds }
+        if let text = refused.values.map(\.text).min() { return start + text }
         if let bare = members.first(where: { !isRight($0) }) { return start + "pod \(bare.name) is still there" }
         if let trouble = members.first(where: { !$0.trouble.isEmpty }) {
             return start + "pod \(trouble.name): \(trouble.trouble)"
@@ -396,7 +411,7 @@ package struct PodReplacement: Sendable {
 
     private func waitingLines(_ wrong: [PodFacts], _ members: [PodFacts], _ linked: Set<String>) -> [Told] {
         var lines: [Told] = []
-        if retryAt != nil, !budgetHolds.isEmpty { lines.append(Told(phase: "budget", text: budgetHolds)) }
+        if retryAt != nil { lines += refused.values.filter { $0.phase == "budget" } }
         for pod in members where isRight(pod) && !pod.ready && !pod.trouble.isEmpty {
             lines.append(Told(phase: "trouble", text: "pod \(pod.name): \(pod.trouble)"))
         }

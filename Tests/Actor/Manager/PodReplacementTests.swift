@@ -340,6 +340,72 @@ private struct Model {
         #expect(model.look().steps == [.evict("web-2")])
     }
 
+    /// Refuses every step until it is over, or until a moment.
+    private func refuse(_ model: inout Model, until end: Duration = .seconds(300)) -> (tries: Int, text: String) {
+        var tries = 0
+        while model.now < end {
+            let outcome = model.look()
+            tries += outcome.steps.count
+            for step in outcome.steps {
+                #expect(model.replacement.onRefused(step, ManagerFailure(.exhausted, "busy"), now: model.now) == nil)
+            }
+            switch outcome.verdict {
+            case .failed(let failure): return (tries, failure.message)
+            // The next try is known only when the refusal is.
+            case .going(let moment): if outcome.steps.isEmpty { model.now = moment }
+            case let verdict:
+                Issue.record("it ends with \(verdict)")
+                return (tries, "")
+            }
+        }
+        return (tries, "")
+    }
+
+    @Test(
+        "what is refused again and again is given up in time, and why is said",
+        arguments: [
+            (ReplacementManner.inPlace, "a disruption budget holds pod web-1 back"),
+            (.never, "pod web-1 cannot be changed: busy"), (.surge(1), "pod web-1 cannot be changed: busy"),
+        ]
+    )
+    func refusedForEver(manner: ReplacementManner, reason: String) {
+        var model = Model(1, manner: manner)
+        let (tries, text) = refuse(&model)
+        #expect(text == "no agent came up in deployment web.default in time: \(reason)")
+        #expect(model.now == .seconds(30) && tries == 30)
+    }
+
+    @Test("a budget that permits in the end is forgotten: what is waited for then has its own time and words")
+    func permitted() throws {
+        var model = Model(1, manner: .inPlace)
+        #expect(refuse(&model, until: .seconds(20)) == (20, ""))
+        #expect(model.look().steps == [.evict("web-1")])
+        model.change("web-1") { $0.terminating = true }
+        _ = model.look()
+        try model.take(.evict("web-1"))
+        model.control()
+        _ = model.look()
+        model.now = .seconds(49)
+        guard case .going = model.look().verdict else {
+            Issue.record("the successor had no time")
+            return
+        }
+        model.now = .seconds(200)
+        let text = "no agent came up in deployment web.default in time: pod web-2 is not ready"
+        #expect(model.look().verdict == .failed(ManagerFailure(.timeout, text)))
+    }
+
+    @Test("that a numbered pod was replaced is seen, though its end was not") func sameName() throws {
+        var model = Model(2, manner: .inPlace)
+        #expect(model.look().steps == [.evict("web-2")])
+        model.change("web-2") {
+            $0.uid = "another"
+            $0.hasAgent = true
+        }
+        model.linked = ["web-2"]
+        #expect(model.look().steps == [.evict("web-1")])
+    }
+
     @Test("where no label can be taken off, pods are replaced in place") func noSpareLabel() {
         var model = Model(2, manner: .surge(1))
         #expect(model.look().steps == [.release("web-1")])

@@ -89,17 +89,37 @@ def scenario_numbered_under_load(t):
     none_failed(t, app, 50)
 
 
-def scenario_budget(t):
-    """A disruption budget that allows nothing does not stand in the way of a workload with a surge."""
-    app = t.app()
+def forbid(t, app, **limit):
+    """Makes a disruption budget for an app's pods."""
     budget = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {"name": app.name, "namespace": t.namespace, "labels": t.cluster.labels},
-        "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": app.name}}},
+        "spec": {**limit, "selector": {"matchLabels": {"app": app.name}}},
     }
     t.cluster.apply([budget])
     t.later(lambda: t.kubectl("delete", "pdb", app.name, "--ignore-not-found").ok())
+
+
+def scenario_budget_for_ever(t):
+    """A disruption budget that never permits it ends the attach, in its words; a StatefulSet's only pod stays."""
+    app = t.app(kind="StatefulSet")
+    forbid(t, app, minAvailable=1)
+    before = set(pods_of(app))
+    c = t.connect()
+    began = time.monotonic()
+    c.tp("intercept", app.name, "--port", "1", seconds=120).failed("a disruption budget holds pod", app.name)
+    took = time.monotonic() - began
+    expect(took < 60, f"it took {took:.1f} s")
+    expect(set(pods_of(app)) == before, "the pod is the same")
+    expect(app.ask()["by"] == "app", "the app answers")
+    c.tp("uninstall", app.name, seconds=60).ok()
+
+
+def scenario_budget(t):
+    """A disruption budget that allows nothing does not stand in the way of a workload with a surge."""
+    app = t.app()
+    forbid(t, app, maxUnavailable=0)
     c = t.connect()
     handler = t.handler("workstation")
     c.intercept(app, port=handler.port)
