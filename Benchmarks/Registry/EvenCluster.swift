@@ -63,6 +63,8 @@ struct EvenCluster: ManagedCluster {
 
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
 
+    func letGo(of workload: WorkloadKey) async {}
+
     var noInjector: String? { nil }
 
     func testWebhook() async -> String { "" }

@@ -17,6 +17,8 @@ package protocol ManagedCluster: Sendable {
     ///
     /// - Throws: `exhausted` while a disruption budget forbids it; `precondition` where the pod cannot be changed so.
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure)
+    /// The replacement of a workload's pods is over, well or not: what it has left half done may be tidied up.
+    func letGo(of workload: WorkloadKey) async
     /// The pod of a name at this moment; nil where there is none.
     func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod?
     /// Subnets, DNS and namespaces at present.

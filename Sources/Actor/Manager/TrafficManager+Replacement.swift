@@ -39,6 +39,8 @@ extension TrafficManager {
             )
             Task {
                 let result = await self.carryOut(workload, goal, manner, ports, wakes, wake)
+                // Before another one can begin.
+                await self.cluster.letGo(of: key)
                 self.ended(key, ticket, result)
             }
         }
@@ -83,6 +85,7 @@ extension TrafficManager {
                 wake.yield()
             }
         }
+        var loose = LoosePods()
         var alarm: Task<Void, Never>?
         defer {
             follower.cancel()
@@ -93,8 +96,11 @@ extension TrafficManager {
             let picture: PodPicture
             switch look {
             case .success(let seen): picture = seen
-            case .failure(let failure): return .failure(failure)
+            case .failure(let failure):
+                await giveBack(loose.names, key)
+                return .failure(failure)
             }
+            loose.see(picture)
             let now = began.duration(to: clock.now)
             let outcome = replacement.onPicture(
                 picture,
@@ -104,20 +110,28 @@ extension TrafficManager {
                 now: now
             )
             if goal == .agent, let reason = cluster.noInjector, outcome.steps.contains(where: \.makesPod) {
+                await giveBack(loose.names, key)
                 return .failure(ManagerFailure(.precondition, reason))
             }
             for line in outcome.told { tellAudience(of: key, line) }
             for step in outcome.steps {
-                guard let failure = await take(step, key) else { continue }
+                loose.begin(step)
+                guard let failure = await take(step, key) else {
+                    loose.end(step)
+                    continue
+                }
                 let moment = began.duration(to: clock.now)
                 guard let fatal = replacement.onRefused(step, failure, now: moment) else { continue }
-                await giveBack(picture, key)
+                await giveBack(loose.names, key)
                 return .failure(fatal)
             }
             switch outcome.verdict {
             case .done: return .success(())
-            case .failed(let failure): return .failure(failure)
+            case .failed(let failure):
+                await giveBack(loose.names, key)
+                return .failure(failure)
             case .bare(let pod):
+                await giveBack(loose.names, key)
                 return .failure(await explain(bare: pod, key))
             case .going(let moment):
                 alarm?.cancel()
@@ -147,11 +161,9 @@ extension TrafficManager {
         }
     }
 
-    /// Gives released pods back to their controller.
-    private func giveBack(_ picture: PodPicture, _ workload: WorkloadKey) async {
-        for pod in picture.pods where pod.place == .released && !pod.terminating {
-            _ = await take(.restore(pod.name), workload)
-        }
+    /// Gives released pods back to their controller; where that fails, the cluster does it when it tidies up.
+    private func giveBack(_ pods: [String], _ workload: WorkloadKey) async {
+        for pod in pods { _ = await take(.restore(pod), workload) }
     }
 
     /// Says why a new pod has no agent.

@@ -20,6 +20,10 @@ actor MemoryCluster: ManagedCluster {
     var failures = 0
     /// Told of a replacement; makes the new pod, or does not.
     var onReplace: (@Sendable (MemoryCluster, String) async -> Void)?
+    /// Steps that cannot be taken.
+    var faults: [PodStep: ManagerFailure] = [:]
+    /// Workloads whose replacement is over.
+    private(set) var over: [WorkloadKey] = []
     /// Evictions to refuse first, as a disruption budget would.
     var refusals = 0
     private var followers: [(WorkloadKey, AsyncStream<Result<PodPicture, ManagerFailure>>.Continuation)] = []
@@ -140,7 +144,12 @@ actor MemoryCluster: ManagedCluster {
         tell()
     }
 
+    func set(_ fault: ManagerFailure, of step: PodStep) { faults[step] = fault }
+
+    func letGo(of workload: WorkloadKey) { over.append(workload) }
+
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {
+        if let fault = faults[step] { throw fault }
         switch step {
         case .evict(let pod):
             if refusals > 0 {

@@ -241,6 +241,35 @@ import Testing
         #expect(try await client.result("r1").code == 0)
         #expect(await cluster.steps == [.release("old1"), .retire("old1"), .release("old2"), .retire("old2")])
         #expect(await client.phases.contains("retire"))
+        #expect(await cluster.over == [WorkloadKey(kind: "Deployment", name: "web", namespace: "default")])
+    }
+
+    @Test("When a step fails for good, the pods that the steps just before have released are given back too")
+    func givenBack() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["old1", "old2", "old3"], manner: .surge(2))
+        await cluster.set(ManagerFailure(.forbidden, "not allowed"), of: .release("old2"))
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").message == "not allowed")
+        #expect(await cluster.steps.starts(with: [.release("old1"), .restore("old1")]))
+        #expect(await cluster.over == [WorkloadKey(kind: "Deployment", name: "web", namespace: "default")])
+    }
+
+    @Test("A pod that cannot be given back is let go of, so that it is tidied up later")
+    func notGivenBack() async throws {
+        let manager = manager()
+        await cluster.add("web", pods: ["old"], manner: .surge(1))
+        await cluster.set(webhookProblem: "the API server cannot reach the webhook")
+        await cluster.set(ManagerFailure(.unavailable, "the API server is away"), of: .restore("old"))
+        await cluster.set(onReplace: { cluster, pod in
+            await cluster.append(PodFacts(name: "bare", ready: false, hasAgent: false), to: "web")
+        })
+        let client = try await client(manager)
+        await client.say(request("r1"))
+        #expect(try await client.result("r1").code == ManagerFailure.Code.precondition.rawValue)
+        #expect(await cluster.steps == [.release("old")])
+        #expect(await cluster.over == [WorkloadKey(kind: "Deployment", name: "web", namespace: "default")])
     }
 
     @Test("When a pod comes without agent the user is told why, and all is as before")

@@ -116,6 +116,47 @@ import Testing
         }
     }
 
+    @Test("what a replacement could not give back is given back once it is over, and no sooner")
+    func letGo() async throws {
+        try await ClusterFixture.with { fixture in
+            let key = ClusterFixture.key("Deployment", "web")
+            try await fixture.make(.deployments, "web")
+            let before = try await fixture.picture("a pod", of: key) { $0.pods.map(\.ready) == [true] }
+            func stage() throws -> String? {
+                try fixture.store.get(.pods, namespace: "default", name: before.pods[0].name)
+                    .labels[InjectionAnnotations.replaced]
+            }
+            try await fixture.cluster.perform(.release(before.pods[0].name), of: key)
+            await fixture.cluster.letGo(of: ClusterFixture.key("Deployment", "other"))
+            await fixture.cluster.tidyUp()
+            #expect(try stage() == "released")
+            await fixture.cluster.letGo(of: key)
+            #expect(try stage() == "released")
+            await fixture.cluster.tidyUp()
+            #expect(try stage() == nil)
+        }
+    }
+
+    @Test("a pod whose retirement was done but not answered is deleted, though its replacement runs")
+    func lostAnswer() async throws {
+        try await ClusterFixture.with { fixture in
+            let key = ClusterFixture.key("Deployment", "web")
+            try await fixture.make(.deployments, "web")
+            let before = try await fixture.picture("a pod", of: key) { $0.pods.map(\.ready) == [true] }
+            let old = before.pods[0].name
+            try await fixture.cluster.perform(.release(old), of: key)
+            try fixture.store.update(.pods, namespace: "default", name: old, part: .whole) { pod in
+                var retired = pod
+                retired.set("metadata", "labels", InjectionAnnotations.replaced, to: "retired")
+                return retired
+            }
+            await fixture.cluster.tidyUp()
+            _ = try await fixture.picture("the successor alone", of: key) { picture in
+                !picture.pods.isEmpty && !picture.pods.contains { $0.name == old }
+            }
+        }
+    }
+
     @Test("a pod whose every label is used by a Service cannot be released") func noSpareLabel() async throws {
         try await ClusterFixture.with { fixture in
             let key = ClusterFixture.key("ReplicaSet", "web")

@@ -37,6 +37,8 @@ struct StillCluster: ManagedCluster {
 
     func perform(_ step: PodStep, of workload: WorkloadKey) async throws(ManagerFailure) {}
 
+    func letGo(of workload: WorkloadKey) async {}
+
     func pod(at place: SeenPod.Place) async throws(ManagerFailure) -> SeenPod? {
         pods.contains(place.name) ? SeenPod(place: place, uid: place.name) : nil
     }

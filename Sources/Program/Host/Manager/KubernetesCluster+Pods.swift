@@ -147,8 +147,7 @@ extension KubernetesCluster {
         }
         try await takeOff(labels.sorted(), pod, workload, stage: "retired")
         // Where no service sends it requests, there is no way to it that would have to be forgotten first.
-        let rest = labels.isEmpty ? .zero : lastRequests
-        Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: workload.namespace, after: rest) }
+        delete(retired: pod, after: labels.isEmpty ? .zero : lastRequests)
     }
 
     private func takeOff(
@@ -157,8 +156,8 @@ extension KubernetesCluster {
         _ workload: WorkloadKey,
         stage: String
     ) async throws(APIError) {
-        // Before the cluster knows it: from then on it would be tidied up.
-        let isNew = held.withLock { $0.insert(pod.uid).inserted }
+        // Before the cluster knows it: from then on it would be tidied up. What fails may be done all the same.
+        held.withLock { $0.hold(pod.uid, for: workload) }
         var kept = Self.kept(pod)
         for label in labels { kept[label] = pod.labels[label] ?? kept[label] }
         var changes: JSONValue = [InjectionAnnotations.replaced: .string(stage)]
@@ -172,12 +171,7 @@ extension KubernetesCluster {
                 ],
             ]
         ]
-        do throws(APIError) {
-            _ = try await api.patch(.pods, namespace: workload.namespace, name: pod.name, .merge(patch))
-        } catch {
-            if isNew { held.withLock { _ = $0.remove(pod.uid) } }
-            throw error
-        }
+        _ = try await api.patch(.pods, namespace: workload.namespace, name: pod.name, .merge(patch))
     }
 
     /// Puts the labels back: the pod's controller takes it back.
@@ -185,7 +179,9 @@ extension KubernetesCluster {
     /// Where the workload is gone meanwhile, nobody would: such a pod is deleted.
     private func restore(_ name: String, _ namespace: String) async throws(APIError) {
         let pod = PodView(try await api.get(.pods, namespace: namespace, name: name))
-        guard pod.labels[InjectionAnnotations.replaced] != nil else { return }
+        guard pod.labels[InjectionAnnotations.replaced] != nil, !held.withLock({ $0.isLeaving(pod.uid) }) else {
+            return
+        }
         guard try await hasWorkload(pod, namespace) else {
             return try await api.evict(pod: name, namespace: namespace, uid: pod.uid)
         }
@@ -200,7 +196,7 @@ extension KubernetesCluster {
             ]
         ]
         _ = try await api.patch(.pods, namespace: namespace, name: name, .merge(patch))
-        held.withLock { _ = $0.remove(pod.uid) }
+        held.withLock { $0.release(pod.uid) }
     }
 
     /// Whether the workload that a replaced pod belongs to is there.
@@ -239,7 +235,16 @@ extension KubernetesCluster {
 
     // MARK: the end of replaced pods
 
-    /// Deletes a pod that no service knows any more, once its last requests have had time to end.
+    package func letGo(of workload: WorkloadKey) async {
+        held.withLock { $0.letGo(of: workload) }
+    }
+
+    /// Deletes a pod that no service knows any more, once its last requests have had time to end; goes on after the return.
+    private func delete(retired pod: PodView, after rest: Duration) {
+        guard held.withLock({ $0.beginLeaving(pod.uid) }) else { return }
+        Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: pod.namespace, after: rest) }
+    }
+
     private func delete(retired pod: String, uid: String, namespace: String, after rest: Duration) async {
         try? await Task.sleep(for: rest)
         while !Task.isCancelled {
@@ -251,21 +256,20 @@ extension KubernetesCluster {
                 try? await Task.sleep(for: .seconds(max(1, error.retryAfterSeconds ?? 5)))
             }
         }
-        held.withLock { _ = $0.remove(uid) }
+        held.withLock { $0.endLeaving(uid) }
     }
 
-    /// Brings to an end what a manager that is gone has begun: retired pods are deleted, released ones given back.
+    /// Brings to an end what is left of replacements that are over, here or in a manager that is gone.
     ///
-    /// To be called at the start and now and then. Deleting goes on after the return.
+    /// Retired pods are deleted, released ones given back; those of replacements that run here are left alone. What
+    /// fails is done the next time. To be called at the start and now and then. Deleting goes on after the return.
     package func tidyUp() async {
         for pod in await replacedPods() where !pod.isTerminating {
-            guard pod.labels[InjectionAnnotations.replaced] == "retired" else {
-                if !held.withLock({ $0.contains(pod.uid) }) { try? await restore(pod.name, pod.namespace) }
-                continue
+            if pod.labels[InjectionAnnotations.replaced] == "retired" {
+                delete(retired: pod, after: lastRequests)
+            } else if !held.withLock({ $0.isReplacing(pod) }) {
+                try? await restore(pod.name, pod.namespace)
             }
-            guard held.withLock({ $0.insert(pod.uid).inserted }) else { continue }
-            let rest = lastRequests
-            Task { await self.delete(retired: pod.name, uid: pod.uid, namespace: pod.namespace, after: rest) }
         }
     }
 

@@ -21,8 +21,8 @@ package final class KubernetesCluster: ManagedCluster {
     let webhook: String?
     /// How long a pod that gets no new connections any more may take to end its last requests.
     let lastRequests: Duration
-    /// Pods that this very process is replacing, by uid.
-    let held = Mutex<Set<String>>([])
+    /// Pods that this very process is replacing.
+    let held = Mutex(HeldPods())
     /// The namespaces that the manager is limited to; nil as long as that is not known, or when it is not.
     let ownNamespaces = Mutex<[String]?>(nil)
     /// What the latest test of the webhook has shown; nil before the first.
