@@ -17,8 +17,11 @@ import Tunnel
 ///
 /// Confined to the loop of all its channels. Alive as long as the client's link.
 final class HTTP2Gate {
-    /// How long the connections of a client that is gone may take to end.
-    private static let lastWords = TimeAmount.seconds(5)
+    /// How long the connections of a client that is gone may take to end: its last request may be complete here, while whom it is
+    /// for reads it slowly.
+    private static let lastWords = TimeAmount.seconds(60)
+    /// How long a client may stay that was told to come again.
+    private static let farewell = TimeAmount.seconds(5)
 
     let port: HTTPPort
     /// The client's; nil before it is served.
@@ -121,7 +124,7 @@ final class HTTP2Gate {
         detach(upstream)
         if relays.isEmpty {
             // It left when there was nothing to do, as servers do from time to time: the client is to come again, as it would have.
-            if upstream.destination == .app, let link, link.streamCount == 0 { link.drain(within: Self.lastWords) }
+            if upstream.destination == .app, let link, link.streamCount == 0 { link.drain(within: Self.farewell) }
             return
         }
         end(relays, with: .internalError) { link in
