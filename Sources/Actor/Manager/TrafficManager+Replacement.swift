@@ -86,6 +86,10 @@ extension TrafficManager {
             }
         }
         var loose = LoosePods()
+        func failed(_ failure: ManagerFailure) async -> Result<Void, ManagerFailure> {
+            await giveBack(loose.names, key)
+            return .failure(failure)
+        }
         var alarm: Task<Void, Never>?
         defer {
             follower.cancel()
@@ -96,9 +100,7 @@ extension TrafficManager {
             let picture: PodPicture
             switch look {
             case .success(let seen): picture = seen
-            case .failure(let failure):
-                await giveBack(loose.names, key)
-                return .failure(failure)
+            case .failure(let failure): return await failed(failure)
             }
             loose.see(picture)
             let now = began.duration(to: clock.now)
@@ -110,8 +112,7 @@ extension TrafficManager {
                 now: now
             )
             if goal == .agent, let reason = cluster.noInjector, outcome.steps.contains(where: \.makesPod) {
-                await giveBack(loose.names, key)
-                return .failure(ManagerFailure(.precondition, reason))
+                return await failed(ManagerFailure(.precondition, reason))
             }
             for line in outcome.told { tellAudience(of: key, line) }
             for step in outcome.steps {
@@ -122,14 +123,11 @@ extension TrafficManager {
                 }
                 let moment = began.duration(to: clock.now)
                 guard let fatal = replacement.onRefused(step, failure, now: moment) else { continue }
-                await giveBack(loose.names, key)
-                return .failure(fatal)
+                return await failed(fatal)
             }
             switch outcome.verdict {
             case .done: return .success(())
-            case .failed(let failure):
-                await giveBack(loose.names, key)
-                return .failure(failure)
+            case .failed(let failure): return await failed(failure)
             case .bare(let pod):
                 await giveBack(loose.names, key)
                 return .failure(await explain(bare: pod, key))

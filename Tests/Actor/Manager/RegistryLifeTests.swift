@@ -228,26 +228,11 @@ import Testing
         #expect(try await root.result("x2").code == ManagerFailure.Code.notFound.rawValue)
     }
 
-    @Test("What is revoked while its owner is away is not held again when he comes back, and he is told")
-    func revokedAway() async throws {
-        await cluster.add("web", pods: ["p1"], hasAgent: true)
-        let manager = manager()
-        _ = try await agent(manager)
-        let ann = try await client(manager)
-        _ = try await attach(ann)
-        try await ann.until { !$0.attachments.isEmpty }
-        await ann.lose()
-        let root = try await client(manager, "root")
-        await root.say(.revokeRequest(RevokeRequest(requestID: "x", session: "ann@box", name: "web")))
-        #expect(try await root.result("x").code == 0)
-        let back = try await client(manager, resume: ann, bringing: await held(by: ann))
-        try await back.until { $0.removed == ["web"] }
-        #expect(await back.reasons == ["revoked by root@box"])
-        #expect(await manager.attachmentCount == 0)
-    }
-
-    @Test("What is revoked before its owner's lost link is found to be lost is not held again either")
-    func revokedUnnoticed() async throws {
+    @Test(
+        "What is revoked while its owner is away is not held again when he comes back, and he is told; nor before that is noticed",
+        arguments: [true, false]
+    )
+    func revokedAway(isNoticed: Bool) async throws {
         await cluster.add("web", pods: ["p1"], hasAgent: true)
         let manager = manager()
         _ = try await agent(manager)
@@ -255,6 +240,7 @@ import Testing
         _ = try await attach(ann)
         try await ann.until { !$0.attachments.isEmpty }
         let former = await held(by: ann)
+        if isNoticed { await ann.lose() }
         let root = try await client(manager, "root")
         await root.say(.revokeRequest(RevokeRequest(requestID: "x", session: "ann@box", name: "web")))
         #expect(try await root.result("x").code == 0)

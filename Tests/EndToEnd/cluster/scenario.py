@@ -1,14 +1,16 @@
 """What a scenario is, and what it may use: see README.md."""
 
+import contextlib
 import importlib.util
 import os
 import re
+import signal
 import threading
 
 from app import App, Port
 from connection import HOST_NETWORK, Connection
 from program import Server
-from shell import Failure, cleaning, wait_until
+from shell import Failure, cleaning, expect, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -151,6 +153,21 @@ class Context:
     def later(self, action):
         """Runs `action` when the scenario ends."""
         self.undo.append(action)
+
+    def running_command(self, connection, app):
+        """`intercept APP -- CMD` with a command that runs: its process, which leads a group that is gone when the scenario ends."""
+        began = os.path.join(self.directory, self.unique("began"))
+        words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 90"]
+        child = connection.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
+
+        def end():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+        self.later(end)
+        self.until("the command's start", lambda: os.path.exists(began), 60)
+        expect(connection.attachments()[0]["state"] == "ACTIVE", connection.attachments())
+        return child
 
     def until(self, what, condition, seconds=20.0):
         return wait_until(what, condition, seconds, 0.05)

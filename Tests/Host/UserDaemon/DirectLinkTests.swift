@@ -55,18 +55,7 @@ import Tunnel
         let reverse = try await linker.reverse(over: try await channel())
         var cluster = ClusterInfo()
         cluster.directAddresses = direct
-        let facts = SessionFacts(
-            context: "",
-            server: "",
-            namespace: "default",
-            managerNamespace: "ambassador",
-            managerVersion: "",
-            sessionID: welcome.sessionID,
-            secret: welcome.secret,
-            cluster: cluster,
-            link: "port-forward",
-            resumed: false
-        )
+        let facts = SessionFacts.example(sessionID: welcome.sessionID, secret: welcome.secret, cluster: cluster)
         let session = try await loop.submit {
             RemoteManagerSession(
                 facts: facts,

@@ -28,18 +28,7 @@ import TestSupport
         let reverse = try await LinkPair.connect(group: loop)
         let client = CallClient(link: forward.dialler)
         let (requests, responses) = try await client.bidirectional(ManagerCalls.session)
-        let facts = SessionFacts(
-            context: "",
-            server: "",
-            namespace: "default",
-            managerNamespace: "ambassador",
-            managerVersion: "",
-            sessionID: "s",
-            secret: [],
-            cluster: ClusterInfo(),
-            link: "port-forward",
-            resumed: false
-        )
+        let facts = SessionFacts.example()
         let credential = try SessionCredential(authorities: [])
         let (there, back) = (forward.dialler, reverse.dialler)
         let session = try await loop.submit {

@@ -59,18 +59,7 @@ import Testing
 
     /// A session of which only the facts are asked.
     private final class NoSession: ManagerSession {
-        let facts = SessionFacts(
-            context: "",
-            server: "",
-            namespace: "default",
-            managerNamespace: "ambassador",
-            managerVersion: "",
-            sessionID: "s",
-            secret: [],
-            cluster: ClusterInfo(),
-            link: "",
-            resumed: false
-        )
+        let facts = SessionFacts.example()
         let events = AsyncStream<SessionEvent> { $0.finish() }
 
         func attach(

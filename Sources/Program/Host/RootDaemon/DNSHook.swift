@@ -55,11 +55,9 @@ enum DNSHook {
 
     /// The program that configures it; nil where it is not in charge.
     private static func resolvectl(_ nameservers: [InternetAddress]) -> String? {
-        nameservers.contains(where: isStub) ? resolvectl() : nil
-    }
-
-    private static func resolvectl() -> String? {
-        guard access("/run/systemd/resolve/io.systemd.Resolve", F_OK) == 0 else { return nil }
+        guard nameservers.contains(where: isStub), access("/run/systemd/resolve/io.systemd.Resolve", F_OK) == 0 else {
+            return nil
+        }
         return HostProgram.find("resolvectl")
     }
 

@@ -566,12 +566,7 @@ def scenario_rolling_update(t):
 def scenario_ctrl_c(t):
     """`intercept -- CMD` interrupted by SIGINT ends the intercept."""
     app, c = t.app(), t.connect()
-    began = os.path.join(t.directory, "began")
-    words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 60"]
-    child = c.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
-    t.later(lambda: child.poll() is None and child.kill())
-    t.until("the command's start", lambda: os.path.exists(began), 60)
-    expect(c.attachments()[0]["state"] == "ACTIVE", c.attachments())
+    child = t.running_command(c, app)
     # As a terminal does it: to all processes of the group.
     os.killpg(child.pid, signal.SIGINT)
     t.until("the end of the command", lambda: child.poll() is not None, 20)
@@ -582,21 +577,15 @@ def scenario_ctrl_c(t):
 def scenario_killed(t):
     """`kill -9` of `intercept -- CMD` ends the intercept: nobody is left to whom requests could go."""
     app, c = t.app(), t.connect()
-    began = os.path.join(t.directory, "began")
-    words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 60"]
-    child = c.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
-    t.later(lambda: os.killpg(child.pid, signal.SIGKILL))
-    t.until("the command's start", lambda: os.path.exists(began), 60)
-    expect(c.attachments()[0]["state"] == "ACTIVE", c.attachments())
+    child = t.running_command(c, app)
     child.kill()
     child.wait(20)
     t.until("no intercept", lambda: c.attachments() == [], 20)
     app.answered_by("app", 10)
 
 
-def scenario_ctrl_c_waiting(t):
-    """Ctrl-C while an intercept waits for a new pod: the command ends, there is no intercept, and the app goes on."""
-    app, c = t.app(), t.connect()
+def waiting_intercept(t, app, c):
+    """An intercept that has begun to wait for a new pod: its process, and what it has said so far."""
     child = c.start("intercept", app.name, "--port", "8080", stdout=-3, stderr=-1, stdin=-3, text=True)
     t.later(lambda: child.poll() is None and child.kill())
     said = ""
@@ -604,6 +593,13 @@ def scenario_ctrl_c_waiting(t):
         said += line
         if "successor" in line:
             break
+    return child, said
+
+
+def scenario_ctrl_c_waiting(t):
+    """Ctrl-C while an intercept waits for a new pod: the command ends, there is no intercept, and the app goes on."""
+    app, c = t.app(), t.connect()
+    child, said = waiting_intercept(t, app, c)
     child.send_signal(signal.SIGINT)
     said += child.stderr.read()
     expect(child.wait(20) == 130 and "interrupted" in said, f"{child.returncode} {said}")
@@ -618,13 +614,7 @@ def scenario_ctrl_c_waiting(t):
 def scenario_quit_waiting(t):
     """`quit` from elsewhere while an intercept waits for a new pod: the intercept ends and says why, and the app goes on."""
     app, c = t.app(), t.connect()
-    child = c.start("intercept", app.name, "--port", "8080", stdout=-3, stderr=-1, stdin=-3, text=True)
-    t.later(lambda: child.poll() is None and child.kill())
-    said = ""
-    for line in child.stderr:
-        said += line
-        if "successor" in line:
-            break
+    child, said = waiting_intercept(t, app, c)
     c.end_probe()
     # The user daemon stays: were it to end, too, that would end the call.
     c.tp("quit", seconds=30).ok()

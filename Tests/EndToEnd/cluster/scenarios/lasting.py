@@ -45,11 +45,7 @@ def scenario_manager_killed(t):
 def scenario_command_killed_meanwhile(t):
     """`kill -9` of `intercept -- CMD` while the manager is away: the intercept is gone when it is back."""
     app, c = t.app(), t.connect()
-    began = os.path.join(t.directory, "began")
-    words = ["intercept", app.name, "--port", "8080", "--", "sh", "-c", f"touch {began}; exec sleep 90"]
-    child = c.start(*words, stdout=-3, stderr=-3, stdin=-3, start_new_session=True)
-    t.later(lambda: os.killpg(child.pid, signal.SIGKILL))
-    t.until("the command's start", lambda: os.path.exists(began), 60)
+    child = t.running_command(c, app)
     words = ["-n", t.cluster.manager_namespace]
     t.cluster.kubectl(*words, "scale", "deployment/traffic-manager", "--replicas=0").ok()
     t.later(t.cluster.await_manager)
